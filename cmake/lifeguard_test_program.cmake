@@ -1,0 +1,37 @@
+# lifeguard_test_program(<name> SOURCES <file>... [TIMEOUT <seconds>] [LABELS <label>...])
+#
+# Builds test_<name> from Boost.Test sources and registers it with ctest. A run writes
+# ${LIFEGUARD_TEST_REPORTS}/<name>.xml, which counts the cases; the log goes to stdout.
+set(LIFEGUARD_TEST_REPORTS "${PROJECT_BINARY_DIR}/reports" CACHE PATH "Where the tests report")
+file(MAKE_DIRECTORY "${LIFEGUARD_TEST_REPORTS}")
+
+function(lifeguard_test_program name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LABELS")
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT 120)
+    endif()
+    if(NOT arg_LABELS)
+        set(arg_LABELS unit)
+    endif()
+
+    add_executable(test_${name} ${arg_SOURCES})
+    lifeguard_target(test_${name})
+    lifeguard_precompile_from(test_${name} lifeguard_test_support)
+    target_link_libraries(test_${name} PRIVATE lifeguard_test_support)
+
+    add_test(NAME ${name} COMMAND test_${name}
+        --log_level=test_suite
+        --report_format=XML
+        --report_level=detailed
+        "--report_sink=${LIFEGUARD_TEST_REPORTS}/${name}.xml")
+    set_tests_properties(${name} PROPERTIES
+        TIMEOUT ${arg_TIMEOUT}
+        LABELS "${arg_LABELS}"
+        ENVIRONMENT "${LIFEGUARD_SANITIZER_ENVIRONMENT}")
+endfunction()
+
+# Stop at the first finding: what runs after it proves nothing.
+set(LIFEGUARD_SANITIZER_ENVIRONMENT
+    "ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1"
+    "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
+    "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
