@@ -1,0 +1,159 @@
+#pragma once
+
+#include <any>
+#include <chrono>
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <lifeguard/time_source.hpp>
+
+namespace lifeguard {
+
+class supervisor;
+
+namespace detail {
+class child_handshake;
+}
+
+/// When a child that has ended is started again (OTP's words).
+enum class restart_type {
+    permanent, ///< always
+    transient, ///< only after an abnormal end
+    temporary, ///< never; its spec is forgotten
+};
+
+enum class child_type { worker, supervisor };
+
+/// How a child is stopped: asked, and how long it may take before it is cancelled by force.
+class shutdown_policy {
+  public:
+    /// No request: cancelled by force at once.
+    static shutdown_policy brutal() noexcept { return shutdown_policy(duration(-1)); }
+    /// Asked, and waited for as long as it takes.
+    static shutdown_policy infinity() noexcept { return shutdown_policy(duration::max()); }
+    /// Asked, and given `grace`. Zero asks and forces in one go. Negative values are refused with the spec.
+    static shutdown_policy after(std::chrono::milliseconds grace) noexcept {
+        return shutdown_policy(grace < grace.zero() ? duration(-2) : duration(grace));
+    }
+
+    bool is_brutal() const noexcept { return grace_ == duration(-1); }
+    bool is_infinite() const noexcept { return grace_ == duration::max(); }
+    bool is_valid() const noexcept { return grace_ != duration(-2); }
+    duration grace() const noexcept { return is_brutal() ? duration::zero() : grace_; }
+
+    friend bool operator==(const shutdown_policy&, const shutdown_policy&) = default;
+
+  private:
+    explicit shutdown_policy(duration grace) noexcept : grace_(grace) {}
+    duration grace_;
+};
+
+/// What an incarnation knows of itself and its supervisor. Cheap to copy; may outlive both. `ready`
+/// and `stop_requested` are thread-safe.
+class child_context {
+  public:
+    explicit child_context(std::shared_ptr<detail::child_handshake> handshake) noexcept
+        : handshake_(std::move(handshake)) {}
+
+    const std::string& id() const noexcept;
+    /// 1 for the first run of the child, 2 after its first restart ...
+    unsigned incarnation() const noexcept;
+    /// Where the child runs: its supervisor's strand, unless its spec named an executor.
+    const asio::any_io_executor& executor() const noexcept;
+
+    /// Ends the start handshake of a child whose spec says `waits_for_ready`; otherwise no effect.
+    /// `info` is returned to whoever called `start_child` or `restart_child`.
+    void ready(std::any info = {}) const;
+
+    /// Whether the supervisor has asked this incarnation to stop.
+    bool stop_requested() const noexcept;
+
+  private:
+    std::shared_ptr<detail::child_handshake> handshake_;
+};
+
+/// What a start function answers: a coroutine to run, or "do not run me now".
+class child_body {
+  public:
+    /// The child runs `run`. `info` goes to whoever called `start_child` or `restart_child`.
+    child_body(asio::awaitable<void> run, std::any info = {})
+        : run_(std::move(run)), info_(std::move(info)) {}
+
+    /// The child is a nested supervisor.
+    child_body(supervisor nested, std::any info = {});
+
+    /// The child does not run now: it is kept as not started, or forgotten when it is temporary
+    /// (OTP: `ignore`).
+    static child_body ignore() { return child_body(); }
+
+    bool is_ignore() const noexcept { return !run_.has_value(); }
+    asio::awaitable<void> take_run() { return std::move(*run_); }
+    std::any& info() noexcept { return info_; }
+    const std::shared_ptr<supervisor>& nested() const noexcept { return nested_; }
+
+  private:
+    child_body() = default;
+
+    std::optional<asio::awaitable<void>> run_;
+    std::any info_;
+    std::shared_ptr<supervisor> nested_; // so that the tree can be walked
+};
+
+/// Called once for each incarnation, on the child's executor. It may throw: that is a failed start.
+using start_function = std::function<child_body(child_context)>;
+
+/// One child of a supervisor. `id` and `start` are needed, everything else has OTP's defaults.
+struct child_spec {
+    /// `start` takes a `child_context` or nothing, and returns a `child_body`, an `awaitable<void>` or a
+    /// `supervisor`.
+    template <typename F>
+    child_spec(std::string child_id, F start_child)
+        : id(std::move(child_id)), start(adapt(std::move(start_child))) {}
+
+    std::string id;
+    start_function start;
+
+    restart_type restart = restart_type::permanent;
+
+    /// Defaults to 5 s for a worker and infinity for a supervisor.
+    std::optional<shutdown_policy> shutdown;
+
+    child_type type = child_type::worker;
+
+    /// Whether its end may end the supervisor, see `auto_shutdown`. Not for permanent children.
+    bool significant = false;
+
+    /// The child counts as started when it calls `child_context::ready`, not when its start function
+    /// returns. The next sibling is not started before that.
+    bool waits_for_ready = false;
+
+    /// How long the start may take; past it the start has failed. Zero: as long as it takes.
+    duration start_timeout = duration::zero();
+
+    /// Where it runs. Empty: on its supervisor's strand. Any other executor gets a strand for the child.
+    asio::any_io_executor executor;
+
+  private:
+    template <typename F>
+    static start_function adapt(F f) {
+        if constexpr (std::is_convertible_v<F, start_function>) {
+            return start_function(std::move(f));
+        } else if constexpr (std::is_invocable_v<F&, child_context>) {
+            return [f = std::move(f)](child_context context) mutable { return child_body(f(std::move(context))); };
+        } else {
+            static_assert(std::is_invocable_v<F&>,
+                          "a start function takes a child_context or nothing, and returns a coroutine");
+            return [f = std::move(f)](child_context) mutable { return child_body(f()); };
+        }
+    }
+};
+
+} // namespace lifeguard

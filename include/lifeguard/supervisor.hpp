@@ -1,0 +1,196 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <lifeguard/child_spec.hpp>
+#include <lifeguard/exit_reason.hpp>
+#include <lifeguard/time_source.hpp>
+
+namespace lifeguard {
+
+class log_sink;
+
+/// Which siblings share a child's fate (OTP's words).
+enum class strategy { one_for_one, one_for_all, rest_for_one, simple_one_for_one };
+
+/// Whether the end of significant children ends the supervisor.
+enum class auto_shutdown { never, any_significant, all_significant };
+
+/// Validated by the supervisor's constructor; the error names the field.
+struct supervisor_options {
+    /// Names the supervisor in reports, logs and the tree.
+    std::string name = "supervisor";
+
+    lifeguard::strategy strategy = lifeguard::strategy::one_for_one;
+
+    /// More than `intensity` restarts within `period` and the supervisor gives up: it stops its children
+    /// and ends. Zero gives up at the first. Default to 1 in 5 s, as in OTP.
+    unsigned intensity = 1;
+    duration period = std::chrono::seconds(5);
+
+    lifeguard::auto_shutdown auto_shutdown = lifeguard::auto_shutdown::never;
+
+    /// How long a child cancelled by force may take to end before it is abandoned. Defaults to 1 s.
+    duration kill_grace = std::chrono::seconds(1);
+
+    /// With so many abandoned incarnations still alive, one more counts as a failed restart. Defaults to 64.
+    std::size_t abandoned_max = 64;
+
+    /// Empty: the machine's clocks.
+    std::shared_ptr<time_source> time;
+
+    /// Gets a line for every crash, restart and surrender. Empty: none.
+    std::shared_ptr<log_sink> log;
+};
+
+/// One event in a supervisor's life, in causal order.
+struct supervisor_event {
+    enum class kind {
+        child_started,
+        child_exited,
+        restart_scheduled,
+        start_failed,
+        child_abandoned,
+        gave_up,
+        ended,
+    };
+    /// What the supervisor was doing when a child ended or failed to start (OTP's report contexts).
+    enum class context { none, start_error, child_terminated, shutdown, shutdown_error };
+
+    kind what = kind::child_started;
+    context when = context::none;
+    std::string supervisor;
+    std::string child; ///< empty for the supervisor's own events
+    unsigned incarnation = 0;
+    exit_reason reason;
+    time_point at;
+};
+
+/// "supervisor 'top': child 'a' (incarnation 2) child_terminated: error(boom)". One line.
+std::string to_string(const supervisor_event& event);
+
+struct child_info {
+    enum class state { not_started, starting, running, stopping, restarting };
+    std::string id;
+    state state_now = state::not_started;
+    child_type type = child_type::worker;
+    restart_type restart = restart_type::permanent;
+    unsigned incarnation = 0; ///< 0 until it ran for the first time
+    std::uint64_t restarts = 0;
+};
+
+/// As OTP's count_children.
+struct child_counts {
+    std::size_t specs = 0;
+    std::size_t active = 0;
+    std::size_t supervisors = 0;
+    std::size_t workers = 0;
+    friend bool operator==(const child_counts&, const child_counts&) = default;
+};
+
+/// What had to be done to stop children (conformance rule M-05).
+struct stop_figures {
+    std::uint64_t stops_normal = 0;
+    std::uint64_t stops_shutdown = 0;
+    std::uint64_t stops_error = 0;
+    std::uint64_t stops_killed = 0;
+    std::uint64_t force_cancel_total = 0;
+    std::uint64_t abandoned_total = 0;
+    std::uint64_t abandoned_live = 0;
+    std::uint64_t abandoned_max = 0; ///< the highest abandoned_live so far
+    duration stop_latency_max = duration::zero();
+};
+
+/// What `start_child` and `restart_child` answer.
+struct started_child {
+    std::string id;
+    unsigned incarnation = 0; ///< 0: its start function said ignore
+    std::any info;            ///< what it gave to `child_body` or `ready`
+};
+
+/// A supervisor: a service that runs children, restarts those that fail within an intensity limit, and
+/// stops them in order. Its semantics are OTP's supervisor, case by case (test/supervision).
+///
+/// A handle: copies refer to one supervisor, which lives as long as a handle or a frame of it does. Thread
+/// safety: any thread may call any member of any copy. Lifetime: handles and the executor's context may be
+/// destroyed in either order.
+class supervisor {
+  public:
+    /// Starts nothing. The supervisor and its children run on `executor` when that is a strand, on a strand
+    /// over it otherwise.
+    /// Errors: `invalid_option` naming the field or the child's field, `duplicate_id`, `unsupported`.
+    supervisor(asio::any_io_executor executor, supervisor_options options,
+               std::vector<child_spec> children = {});
+
+    /// Starts the children in order, keeps them running, and returns when the supervisor has ended after a
+    /// stop. To be called once.
+    /// Errors: `start_failed` when a child of the initial list does not start (the cause is nested in it,
+    /// see std::rethrow_if_nested); `exit_shutdown("intensity_exceeded")` when it gave up, so that a parent
+    /// sees OTP's `shutdown` reason.
+    /// Cancellation: total is a request to stop, with the patience each child's spec grants; terminal
+    /// cancels the children by force. Both end with every child ended, or abandoned and counted.
+    asio::awaitable<void> run();
+
+    /// Stops the children in reverse order and returns when `run` is about to. Any number may call, at any
+    /// time, also before `run` (then `run` returns at once) and after the end.
+    asio::awaitable<void> stop();
+
+    /// As `stop`, without waiting.
+    void request_stop();
+
+    /// Adds a child and starts it. Waits for its start handshake.
+    /// Errors: `invalid_option`, `already_started`, `already_present`, `start_failed` with the cause nested,
+    /// `no_such_supervisor`. A child that failed to start is not kept; intensity is not charged.
+    asio::awaitable<started_child> start_child(child_spec spec);
+
+    /// Stops a child and keeps its spec, except of a temporary one. Also ok when it does not run.
+    /// Errors: `not_found`, `no_such_supervisor`.
+    asio::awaitable<void> terminate_child(std::string id);
+
+    /// Starts a child that does not run. Errors: `not_found`, `running`, `start_failed`, `no_such_supervisor`.
+    asio::awaitable<started_child> restart_child(std::string id);
+
+    /// Forgets a child that does not run. Errors: `not_found`, `running`, `no_such_supervisor`.
+    asio::awaitable<void> delete_child(std::string id);
+
+    /// Cancels the running incarnation by force; the child ends `killed` and is restarted as after a crash
+    /// (OTP: `exit(Pid, kill)`). Errors: `not_found` (also when it does not run), `no_such_supervisor`.
+    asio::awaitable<void> kill_child(std::string id);
+
+    /// The children in start order. Errors: `no_such_supervisor`.
+    asio::awaitable<std::vector<child_info>> which_children() const;
+    asio::awaitable<child_counts> count_children() const;
+
+    /// The spec of a child with every default filled in. Errors: `not_found`, `no_such_supervisor`.
+    asio::awaitable<child_spec> get_childspec(std::string id) const;
+
+    /// The tree below this supervisor as text, nested supervisors indented.
+    asio::awaitable<std::string> tree() const;
+
+    /// Calls `f` with every event from now on, on the supervisor's strand; what it throws is swallowed and
+    /// counted. It must not block. The subscription ends with the returned object.
+    std::shared_ptr<void> subscribe(std::function<void(const supervisor_event&)> f);
+
+    stop_figures figures() const;
+    const std::string& name() const noexcept;
+    const asio::any_io_executor& executor() const noexcept;
+
+    class core;
+    explicit supervisor(std::shared_ptr<core> c) noexcept : core_(std::move(c)) {}
+
+  private:
+    std::shared_ptr<core> core_;
+};
+
+/// The spec of a nested supervisor: each incarnation is a new one with the same options and children, so
+/// children added at run time are not remembered (OTP). It shares its parent's strand.
+child_spec nested_supervisor(supervisor_options options, std::vector<child_spec> children);
+
+} // namespace lifeguard

@@ -1,0 +1,96 @@
+#include <lifeguard/error.hpp>
+
+namespace lifeguard {
+namespace {
+
+struct text {
+    std::string_view name;
+    const char* message;
+};
+
+text text_of(errc e) noexcept {
+    switch (e) {
+    case errc::invalid_option:
+        return {"invalid_option", "an option is out of range"};
+    case errc::invalid_job:
+        return {"invalid_job", "the job is not valid"};
+    case errc::malformed_json:
+        return {"malformed_json", "the text is not JSON"};
+    case errc::too_deep:
+        return {"too_deep", "the JSON is nested too deeply"};
+    case errc::payload_too_large:
+        return {"payload_too_large", "the payload is too large"};
+    case errc::unknown_kind:
+        return {"unknown_kind", "no handler is registered for this kind"};
+    case errc::unsupported:
+        return {"unsupported", "this is not supported here"};
+    case errc::not_found:
+        return {"not_found", "there is no such thing"};
+    case errc::duplicate_id:
+        return {"duplicate_id", "the id is taken"};
+    case errc::already_started:
+        return {"already_started", "a child with this id is running"};
+    case errc::already_present:
+        return {"already_present", "a child with this id exists and is not running: restart or delete it"};
+    case errc::running:
+        return {"running", "the child is running: terminate it first"};
+    case errc::executing:
+        return {"executing", "the job is being executed"};
+    case errc::no_such_pool:
+        return {"no_such_pool", "there is no such pool, or it has been stopped"};
+    case errc::no_such_queue:
+        return {"no_such_queue", "there is no such queue"};
+    case errc::no_such_supervisor:
+        return {"no_such_supervisor", "the supervisor has ended or was never run"};
+    case errc::queue_full:
+        return {"queue_full", "the queue is full: submit again later"};
+    case errc::pool_exhausted:
+        return {"pool_exhausted", "no worker was free in time"};
+    case errc::breaker_open:
+        return {"breaker_open", "the circuit breaker is open"};
+    case errc::timeout:
+        return {"timeout", "the time allowed has passed"};
+    case errc::lease_lost:
+        return {"lease_lost", "the lease is no longer held: the result was refused"};
+    case errc::already_done:
+        return {"already_done", "this delivery has been finished before"};
+    case errc::job_failed:
+        return {"job_failed", "the attempt failed"};
+    case errc::job_discarded:
+        return {"job_discarded", "the job was discarded"};
+    case errc::job_cancelled:
+        return {"job_cancelled", "the job was cancelled"};
+    case errc::killed:
+        return {"killed", "killed"};
+    case errc::start_failed:
+        return {"start_failed", "the child did not start"};
+    case errc::intensity_exceeded:
+        return {"intensity_exceeded", "too many restarts: the supervisor gave up"};
+    case errc::stopped:
+        return {"stopped", "it has been stopped"};
+    }
+    return {"unknown", "unknown lifeguard error"};
+}
+
+class category final : public boost::system::error_category {
+  public:
+    const char* name() const noexcept override { return "lifeguard"; }
+    std::string message(int value) const override { return text_of(static_cast<errc>(value)).message; }
+};
+
+} // namespace
+
+const boost::system::error_category& lifeguard_category() noexcept {
+    static const category instance;
+    return instance;
+}
+
+error_code make_error_code(errc e) noexcept {
+    return {static_cast<int>(e), lifeguard_category()};
+}
+
+std::string_view name_of(errc e) noexcept {
+    return text_of(e).name;
+}
+
+} // namespace lifeguard
