@@ -37,8 +37,8 @@ LIFEGUARD_TEST(a_value_needs_no_default_constructor) {
         only(only&&) = default;
         int value;
     };
-    const int seven = 7;
-    BOOST_TEST(ctx.await([seven]() -> asio::awaitable<only> { co_return only(seven); }).value == 7);
+    const std::string seven(7, 'x');
+    BOOST_TEST(ctx.await([seven]() -> asio::awaitable<only> { co_return only(static_cast<int>(seven.size())); }).value == 7);
 }
 
 LIFEGUARD_TEST(await_names_the_coroutine_that_hangs) {
