@@ -9,9 +9,13 @@ if(NOT LIFEGUARD_CCACHE)
 endif()
 
 # Without this sloppiness ccache refuses every compilation that uses a precompiled header.
-# The base directory lets two checkouts share what does not depend on where they are.
-set(CMAKE_CXX_COMPILER_LAUNCHER
-    "${CMAKE_COMMAND}" -E env
-    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-    "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}"
-    "${LIFEGUARD_CCACHE}")
+set(settings CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime)
+
+# A checkout in another folder hits the cache when no object knows where it was made. Not with
+# clang, whose precompiled headers remember and check the full names of what they include.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    list(APPEND settings "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_ABSSTDERR=true)
+    add_compile_options("-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.")
+endif()
+
+set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env ${settings} "${LIFEGUARD_CCACHE}")
