@@ -72,15 +72,11 @@ text text_of(errc e) noexcept {
     return {"unknown", "unknown lifeguard error"};
 }
 
-// Boost's base class has a protected destructor, which is enough; g++ asks for a virtual one.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
 class category final : public boost::system::error_category {
   public:
     const char* name() const noexcept override { return "lifeguard"; }
     std::string message(int value) const override { return text_of(static_cast<errc>(value)).message; }
 };
-#pragma GCC diagnostic pop
 
 } // namespace
 
