@@ -44,7 +44,8 @@ class log_sink {
 /// The record as one line of logfmt, without the line's end:
 /// `level=warning event=worker_restarted pool=images msg="worker 3 restarted"`. Values are quoted
 /// when they are empty or hold anything but plain characters; in quotes, `"`, `\` and control
-/// characters are escaped (`\n`, `\u001b`), so a line cannot be forged. Bytes of UTF-8 pass.
+/// characters are escaped (`\n`, `\u001b`), so a line cannot be forged. Other UTF-8 passes; bytes
+/// that are none are replaced by U+FFFD.
 std::string to_logfmt(const log_record& record);
 
 /// Writes a line per record of at least `at_least` to standard error, in one call each, so that

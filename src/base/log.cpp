@@ -1,5 +1,7 @@
 #include <lifeguard/log.hpp>
 
+#include "base/utf8.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -10,34 +12,32 @@ namespace {
 // What a value may hold without quotes: printable ASCII that no reader of logfmt gives a meaning.
 bool is_plain(char c) noexcept { return c > ' ' && c < 0x7f && c != '"' && c != '=' && c != '\\'; }
 
-void append_escaped(std::string& line, char c) {
+void append_code(std::string& line, unsigned char code) {
     constexpr char digits[] = "0123456789abcdef";
-    switch (c) {
-    case '"':
-    case '\\':
-        line += '\\';
-        line += c;
-        return;
-    case '\n':
-        line += "\\n";
-        return;
-    case '\r':
-        line += "\\r";
-        return;
-    case '\t':
-        line += "\\t";
-        return;
-    default:
-        break;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f) {
-        line += c;
-        return;
-    }
     line += "\\u00";
-    line += digits[byte >> 4];
-    line += digits[byte & 0xf];
+    line += digits[code >> 4];
+    line += digits[code & 0xf];
+}
+
+// One character of UTF-8.
+void append_escaped(std::string& line, std::string_view character) {
+    const char c = character.front();
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\')
+        (line += '\\') += c;
+    else if (c == '\n')
+        line += "\\n";
+    else if (c == '\r')
+        line += "\\r";
+    else if (c == '\t')
+        line += "\\t";
+    else if (byte < 0x20 || byte == 0x7f)
+        append_code(line, byte);
+    // Terminals obey U+0080 to U+009F as they do the escape character.
+    else if (byte == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0)
+        append_code(line, static_cast<unsigned char>(character[1]));
+    else
+        line += character;
 }
 
 void append(std::string& line, std::string_view key, std::string_view value) {
@@ -50,8 +50,11 @@ void append(std::string& line, std::string_view key, std::string_view value) {
         return;
     }
     line += '"';
-    for (const char c : value)
-        append_escaped(line, c);
+    while (!value.empty()) {
+        const std::size_t length = detail::utf8_length(value);
+        append_escaped(line, length == 0 ? detail::utf8_replacement : value.substr(0, length));
+        value.remove_prefix(std::max<std::size_t>(length, 1));
+    }
     line += '"';
 }
 

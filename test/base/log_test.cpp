@@ -80,6 +80,8 @@ BOOST_AUTO_TEST_CASE(values_cannot_forge_lines_or_fields) {
     BOOST_TEST(value_line(R"(say "hi" \o/)") == R"(v="say \"hi\" \\o/")");
     BOOST_TEST(value_line("\x1b[31mred\x7f") == R"(v="\u001b[31mred\u007f")");
     BOOST_TEST(value_line(std::string("a\0b", 3)) == R"(v="a\u0000b")");
+    BOOST_TEST(value_line("\xc2\x9b[31m\xc2\xa0") == "v=\"\\u009b[31m\xc2\xa0\"");
+    BOOST_TEST(value_line("a\xff\xc3") == "v=\"a\xef\xbf\xbd\xef\xbf\xbd\"");
     BOOST_TEST(value_line("gr\xc3\xbc\xc3\x9f") == "v=\"gr\xc3\xbc\xc3\x9f\"");
     for (int c = 0; c < 256; ++c) {
         const auto line = value_line(std::string(1, static_cast<char>(c)));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "support/errors.hpp"
 #include "support/test_future.hpp"
 #include <lifeguard/manual_time_source.hpp>
 
