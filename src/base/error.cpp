@@ -50,6 +50,8 @@ text text_of(errc e) noexcept {
         return {"breaker_open", "the circuit breaker is open"};
     case errc::timeout:
         return {"timeout", "the time allowed has passed"};
+    case errc::limit_reached:
+        return {"limit_reached", "a limit does not allow one more"};
     case errc::lease_lost:
         return {"lease_lost", "the lease is no longer held: the result was refused"};
     case errc::already_done:

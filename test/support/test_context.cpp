@@ -1,0 +1,242 @@
+#include "support/test_context.hpp"
+
+#include "base/executors.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+namespace lifeguard::test {
+
+bool future_state::ready() const {
+    const std::lock_guard lock(mutex_);
+    return ready_;
+}
+
+std::exception_ptr future_state::exception() const {
+    const std::lock_guard lock(mutex_);
+    return thrown_;
+}
+
+asio::any_io_executor future_state::executor() const {
+    const std::lock_guard lock(mutex_);
+    return executor_;
+}
+
+void future_state::finish(std::exception_ptr thrown) {
+    asio::any_io_executor gone; // a strand must not end with the lock held
+    const std::lock_guard lock(mutex_);
+    gone.swap(executor_);
+    thrown_ = std::move(thrown);
+    ready_ = true;
+}
+
+void future_state::cancel(asio::cancellation_type type) {
+    if (const auto on = executor())
+        asio::post(on, [self = shared_from_this(), type] {
+            if (!self->ready())
+                self->signal_.emit(type);
+        });
+}
+
+/// Runs the context's handlers, on the calling thread and, with two threads, on a helper beside it.
+struct test_context::runner {
+    runner(asio::io_context& io, int threads) : io_(io), threads_(threads) {
+        if (threads_ == 2)
+            helper_ = std::thread([this] { help(); });
+    }
+
+    ~runner() {
+        if (!helper_.joinable())
+            return;
+        {
+            const std::lock_guard lock(mutex_);
+            quit_ = true;
+        }
+        start_.notify_one();
+        helper_.join();
+    }
+
+    void settle() {
+        io_.restart();
+        done_ = false;
+        idle_ = 0;
+        if (helper_.joinable()) {
+            {
+                const std::lock_guard lock(mutex_);
+                helping_ = true;
+            }
+            start_.notify_one();
+            // Or this thread would have run everything before the other wakes.
+            wait_until([this] { return helper_arrived_.load(); });
+        }
+        run_ready(0);
+        if (helper_.joinable())
+            wait_until([this] { return !helper_arrived_.load(); });
+        if (const auto failed = std::exchange(failed_, nullptr))
+            std::rethrow_exception(failed);
+    }
+
+    void help() {
+        for (;;) {
+            {
+                std::unique_lock lock(mutex_);
+                start_.wait(lock, [this] { return helping_ || quit_; });
+                if (quit_)
+                    return;
+                helping_ = false;
+            }
+            helper_arrived_ = true;
+            run_ready(1);
+            helper_arrived_ = false;
+        }
+    }
+
+    // Ends when every thread has found nothing to do and none is running a handler, which might
+    // post more.
+    void run_ready(std::size_t thread) {
+        while (!done_) {
+            std::size_t ran = 0;
+            try {
+                ran = io_.poll();
+            } catch (...) {
+                const std::lock_guard lock(mutex_);
+                if (!failed_)
+                    failed_ = std::current_exception();
+                done_ = true;
+            }
+            ran_[thread] += ran;
+            if (ran != 0)
+                continue;
+            if (++idle_ == threads_) {
+                done_ = true;
+                return;
+            }
+            std::this_thread::yield();
+            --idle_;
+        }
+    }
+
+    template <typename Condition>
+    static void wait_until(Condition condition) {
+        while (!condition())
+            std::this_thread::yield();
+    }
+
+    asio::io_context& io_;
+    const int threads_;
+    std::thread helper_;
+    std::mutex mutex_;
+    std::condition_variable start_;
+    bool helping_ = false;
+    bool quit_ = false;
+    std::exception_ptr failed_;
+    std::atomic<bool> helper_arrived_ = false;
+    std::atomic<bool> done_ = false;
+    std::atomic<int> idle_ = 0;
+    std::array<std::atomic<std::size_t>, 2> ran_{};
+
+    std::vector<std::weak_ptr<future_state>> spawned_;
+    std::vector<std::string> failed_checks_; // guarded by mutex_
+    bool leftovers_expected_ = false;
+    const int unwinding_ = std::uncaught_exceptions();
+};
+
+test_context::test_context(int threads)
+    : time(std::make_shared<manual_time_source>()),
+      io(threads),
+      runner_(std::make_unique<runner>(io, threads)) {}
+
+test_context::~test_context() {
+    // A test that has failed by an exception did not come to its end.
+    if (std::uncaught_exceptions() > runner_->unwinding_)
+        return;
+    try {
+        settle();
+        if (runner_->leftovers_expected_)
+            return;
+        if (const auto alarms = time->alarms(); alarms != 0)
+            BOOST_ERROR("the test leaves " << alarms << " alarm(s) set");
+        const auto unfinished =
+            std::count_if(runner_->spawned_.begin(), runner_->spawned_.end(), [](const auto& weak) {
+                const auto state = weak.lock();
+                return state && !state->ready();
+            });
+        if (unfinished != 0)
+            BOOST_ERROR("the test leaves " << unfinished << " spawned coroutine(s) unfinished");
+    } catch (const std::exception& e) {
+        BOOST_ERROR("at the end of the test a handler threw: " << e.what());
+    } catch (...) {
+        BOOST_ERROR("at the end of the test a handler threw");
+    }
+}
+
+int test_context::threads() const noexcept { return runner_->threads_; }
+
+void test_context::settle() {
+    runner_->settle();
+    report_checks();
+}
+
+void test_context::advance(duration by) {
+    settle();
+    const time_point end = time->now() + by;
+    for (auto next = time->next_alarm(); next && *next <= end; next = time->next_alarm()) {
+        time->advance_to(*next);
+        settle();
+    }
+    time->advance_to(end);
+    settle();
+}
+
+void test_context::check(bool ok, const std::string& what, std::source_location where) {
+    if (ok)
+        return;
+    std::ostringstream text;
+    text << where.file_name() << ':' << where.line() << ": " << what;
+    const std::lock_guard lock(runner_->mutex_);
+    runner_->failed_checks_.push_back(text.str());
+}
+
+void test_context::report_checks() {
+    std::vector<std::string> failed;
+    {
+        const std::lock_guard lock(runner_->mutex_);
+        failed.swap(runner_->failed_checks_);
+    }
+    for (const auto& text : failed)
+        BOOST_ERROR(text);
+}
+
+std::size_t test_context::handlers_run(int thread) const {
+    return runner_->ran_.at(static_cast<std::size_t>(thread));
+}
+
+void test_context::expect_leftovers() noexcept { runner_->leftovers_expected_ = true; }
+
+asio::any_io_executor test_context::new_strand() { return detail::new_strand(executor()); }
+
+void test_context::track(std::weak_ptr<future_state> state) {
+    std::erase_if(runner_->spawned_, [](const auto& weak) { return weak.expired(); });
+    runner_->spawned_.push_back(std::move(state));
+}
+
+void test_context::did_not_finish() const {
+    throw std::runtime_error("await: the coroutine did not finish; alarms set: " +
+                             std::to_string(time->alarms()));
+}
+
+void with_one_and_two_threads(void (*body)(test_context& ctx)) {
+    for (const int threads : {1, 2}) {
+        BOOST_TEST_CONTEXT("threads: " << threads) {
+            test_context ctx(threads);
+            body(ctx);
+        }
+    }
+}
+
+} // namespace lifeguard::test
