@@ -184,6 +184,8 @@ class supervisor {
 
     class core;
     explicit supervisor(std::shared_ptr<core> c) noexcept : core_(std::move(c)) {}
+    /// For those who keep a weak reference.
+    const std::shared_ptr<core>& share() const noexcept { return core_; }
 
   private:
     std::shared_ptr<core> core_;
