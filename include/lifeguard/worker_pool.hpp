@@ -134,6 +134,8 @@ struct pool_status {
     std::uint64_t killed_total = 0;
     std::uint64_t timeouts_total = 0;
     std::uint64_t timeouts_armed = 0; ///< attempts that ran under a timeout
+    std::uint64_t breakers_opened_total = 0;
+    std::uint64_t breakers_closed_total = 0;
     std::uint64_t stuck_total = 0;
     std::uint64_t lanes_abandoned = 0; ///< handlers still running that were given up
 };

@@ -25,6 +25,7 @@ struct runtime {
     const std::shared_ptr<deadline_service> deadlines;
     const std::shared_ptr<log_sink> log; ///< may be empty
     const std::shared_ptr<metrics_registry> metrics;
+    bool seed_names = false; ///< see engine_options
 
     /// Guards the hot state: the ready order, leases, the pools' accounting. Held for short, never
     /// across a suspension, a post or a user's code.

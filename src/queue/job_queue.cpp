@@ -213,7 +213,7 @@ job_queue::job_queue(asio::any_io_executor executor, store jobs, queue_options o
     : core_(std::make_shared<queue_core>(
           std::make_shared<detail::runtime>(executor, std::move(time), nullptr, nullptr),
           std::move(options), jobs.release())) {
-    detail::context_hooks::of(executor).add(core_);
+    core_->open();
 }
 
 asio::awaitable<void> job_queue::run() { return core_->run_upkeep(); }

@@ -1,5 +1,7 @@
 #include "queue/queue_core.hpp"
 
+#include <lifeguard/exit_reason.hpp>
+
 #include <algorithm>
 
 namespace lifeguard::detail {
@@ -72,6 +74,8 @@ queue_entry& queue_core::queue(std::string_view name) {
                     "queue '" + std::string(name) + "': there are too many queues");
     auto entry = std::make_unique<queue_entry>();
     entry->name = name;
+    if (metrics_)
+        describe_metrics(*entry);
     return *queues_.emplace(entry->name, std::move(entry)).first->second;
 }
 
@@ -81,26 +85,31 @@ queue_entry* queue_core::find_queue(std::string_view name) noexcept {
 }
 
 const handler* queue_core::find_handler(const kind_entry& kind) const noexcept {
-    const auto& entry = handlers_[kind.index];
-    return entry ? &entry->run : nullptr;
+    return &handlers_[kind.index];
 }
 
-void queue_core::set_handler(std::string_view name, handler run, validator check) {
+void queue_core::set_handler(std::string_view name, handler run) {
     wake_list wakes;
     {
         const std::lock_guard lock(runtime_->mutex);
         read_clock();
         kind_entry& entry = kind(name);
-        if (handlers_[entry.index])
-            throw error(errc::duplicate_id,
-                        "kind '" + std::string(name) + "' has a handler already");
-        handlers_[entry.index] = std::make_unique<registered>(std::move(run), std::move(check));
+        if (entry.handlers != 0)
+            throw error(errc::duplicate_id, "kind '" + std::string(name) + "' has a handler already");
+        handlers_[entry.index] = std::move(run);
         entry.handlers = 1;
         // Jobs that waited for a handler may run now.
         for (const auto& [_, queue] : queues_)
             offer(*queue, wakes);
     }
     wakes.run();
+}
+
+void queue_core::set_validator(std::string_view name, validator check) {
+    const std::lock_guard lock(runtime_->mutex);
+    kind(name);
+    validators_.insert_or_assign(std::string(name), std::move(check));
+    validates_ = true;
 }
 
 void queue_core::for_each_queue(const std::function<void(const queue_entry&)>& f) const {
@@ -111,7 +120,7 @@ void queue_core::for_each_queue(const std::function<void(const queue_entry&)>& f
 // --- submission
 // -----------------------------------------------------------------------------------------
 
-void queue_core::check(const new_job& job) const {
+void queue_core::check(const new_job& job) {
     if (job.priority < priority_first || job.priority > priority_last)
         throw error(errc::invalid_job,
                     "priority: must be 0 to 9, is " + std::to_string(job.priority));
@@ -123,6 +132,21 @@ void queue_core::check(const new_job& job) const {
         throw error(errc::invalid_job, "timeout: must not be negative");
     if (!job.payload_checked() || job.payload_text().size() > options_.limits.payload_max)
         check_payload(job.payload_text(), options_.limits);
+    if (!validates_.load(std::memory_order_relaxed))
+        return;
+    validator validate;
+    {
+        const std::lock_guard lock(runtime_->mutex);
+        if (const auto found = validators_.find(job.kind); found != validators_.end())
+            validate = found->second;
+    }
+    if (!validate)
+        return;
+    try {
+        validate(json::parse(job.payload_text()));
+    } catch (...) {
+        throw error(errc::invalid_job, "payload: " + lifeguard::describe(std::current_exception()));
+    }
 }
 
 std::unique_ptr<job_record> queue_core::admit(new_job&& job, queue_entry& queue,

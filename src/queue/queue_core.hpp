@@ -64,6 +64,9 @@ class queue_core final : public store_listener,
                std::unique_ptr<job_store> store);
     ~queue_core() override;
 
+    /// Registers with the context and the metrics; once, after construction.
+    void open();
+
     runtime& shared() noexcept { return *runtime_; }
     const queue_options& options() const noexcept { return options_; }
     job_index& index() noexcept { return store_->index(); }
@@ -83,14 +86,15 @@ class queue_core final : public store_listener,
     queue_entry& queue(std::string_view name);
     queue_entry* find_queue(std::string_view name) noexcept;
     const handler* find_handler(const kind_entry& kind) const noexcept;
-    void set_handler(std::string_view name, handler run, validator check);
+    void set_handler(std::string_view name, handler run);
+    void set_validator(std::string_view name, validator check);
     void for_each_queue(const std::function<void(const queue_entry&)>& f) const;
 
     // --- submission
     // -------------------------------------------------------------------------------------
 
-    /// Checks everything that needs no lock. Throws `error`.
-    void check(const new_job& job) const;
+    /// Checks what can be checked without the lock, and calls the kind's validator. Throws `error`.
+    void check(const new_job& job);
 
     /// Makes a checked job a record. `attempts`: what zero max_attempts means. Throws `error`:
     /// unknown kinds, a full queue, an id that is taken.
@@ -180,10 +184,6 @@ class queue_core final : public store_listener,
     };
     template <typename T>
     using by_name = std::unordered_map<std::string, std::unique_ptr<T>, text_hash, std::equal_to<>>;
-    struct registered {
-        handler run;
-        validator check;
-    };
 
     void fail(job_record& job, job_outcome&& outcome, wake_list& wakes);
     void finish(job_record& job, job_state state, wake_list& wakes);
@@ -195,6 +195,7 @@ class queue_core final : public store_listener,
     time_point next_tick() const;
     void hurry_upkeep(wake_list& wakes);
     void detach(result_waiter& w);
+    void describe_metrics(const queue_entry& queue);
     double random01() noexcept;
 
     std::shared_ptr<runtime> runtime_;
@@ -202,7 +203,10 @@ class queue_core final : public store_listener,
     std::unique_ptr<job_store> store_;
     by_name<kind_entry> kinds_;
     by_name<queue_entry> queues_;
-    std::deque<std::unique_ptr<registered>> handlers_; // by kind_entry::index
+    std::deque<handler> handlers_; // by kind_entry::index; a deque, so that lanes can refer to them
+    std::unordered_map<std::string, validator, text_hash, std::equal_to<>> validators_;
+    std::atomic<bool> validates_ = false; // spares the lock where nobody validates
+    std::optional<metrics_scope> metrics_;
     job_id_generator ids_;
     std::uint64_t random_ = 0x9e3779b97f4a7c15U;
     moment at_;

@@ -37,6 +37,7 @@ void pool_core::open() {
         workers_.push_back(std::make_shared<worker>(options_.name + "/" + std::to_string(n), false,
                                                     options_.breaker));
     context_hooks::of(shared().executor).add(weak_from_this());
+    metrics_.emplace(weak_from_this(), shared(), options_.name);
     const std::lock_guard lock(mutex());
     for (const std::string& name : options_.queues)
         queues_.push_back(&jobs_->queue(name));
@@ -113,6 +114,7 @@ bool pool_core::begin(lane& l, job_record& job, wake_list& wakes) {
         });
     }
     ++figures.timeouts_armed;
+    metrics_->waited(now - job.available_since);
     ++w.busy;
     return true;
 }
@@ -242,16 +244,23 @@ bool is_failure(job_outcome::kind what) noexcept {
     return false;
 }
 
-void tell_breaker(circuit_breaker& breaker, const lane& l, job_outcome::kind what, time_point now) {
-    if (what == job_outcome::kind::completed)
-        breaker.success(l.permit, now);
-    else if (is_failure(what))
-        breaker.failure(l.permit, now);
-    else
-        breaker.give_back(l.permit);
-}
-
 } // namespace
+
+void pool_core::tell_breaker(worker& w, const lane& l, job_outcome::kind what, wake_list& wakes) {
+    const time_point now = jobs_->clock().now;
+    const std::uint64_t opened = w.breaker.opened_total();
+    const std::uint64_t closed = w.breaker.closed_total();
+    if (what == job_outcome::kind::completed)
+        w.breaker.success(l.permit, now);
+    else if (is_failure(what))
+        w.breaker.failure(l.permit, now);
+    else
+        w.breaker.give_back(l.permit);
+    figures.breakers_opened_total += w.breaker.opened_total() - opened;
+    figures.breakers_closed_total += w.breaker.closed_total() - closed;
+    if (w.breaker.opened_total() != opened || w.breaker.closed_total() != closed)
+        log_breaker(w, wakes);
+}
 
 pool_core::next pool_core::finish(lane& l, job_outcome&& outcome) {
     wake_list wakes;
@@ -277,11 +286,12 @@ pool_core::next pool_core::finish(lane& l, job_outcome&& outcome) {
         job.state == job_state::executing && job.holder == &l && job.delivery == l.delivery;
     if (!l.abandoned) {
         --w.busy;
-        tell_breaker(w.breaker, l, outcome.what, now);
+        tell_breaker(w, l, outcome.what, wakes);
         w.processed += outcome.what == job_outcome::kind::completed ? 1 : 0;
         w.failed += is_failure(outcome.what) ? 1 : 0;
         w.acked += current ? 1 : 0;
     }
+    metrics_->ran(now - l.started_at, is_failure(outcome.what));
     l.job = nullptr;
     l.due = time_point::max();
     if (current)
@@ -312,7 +322,7 @@ void pool_core::stuck(lane& l, wake_list& wakes) {
     worker& w = *l.owner;
     --w.busy;
     std::erase(w.lanes, self);
-    tell_breaker(w.breaker, l, job_outcome::kind::failed, jobs_->clock().now);
+    tell_breaker(w, l, job_outcome::kind::failed, wakes);
     ++w.failed;
     if (!w.stopping) {
         const auto fresh = make_lane(l.owner);

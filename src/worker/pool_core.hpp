@@ -2,6 +2,7 @@
 
 #include "queue/queue_core.hpp"
 #include "worker/lane.hpp"
+#include "worker/pool_metrics.hpp"
 #include <lifeguard/log.hpp>
 #include <lifeguard/worker_pool.hpp>
 
@@ -144,6 +145,9 @@ class pool_core final : public taker,
 
     pool_status figures; ///< the totals of it
 
+    /// Reads a total for the metrics. Takes the lock.
+    std::uint64_t total(std::uint64_t pool_status::*which);
+
   private:
     friend class pool_deadline;
     class worker_guard;
@@ -170,6 +174,7 @@ class pool_core final : public taker,
              std::vector<std::pair<std::string_view, std::string>> fields, wake_list& wakes);
     void log_end(const lane& l, const job_outcome& outcome, time_point now, wake_list& wakes);
     void log_stuck(const lane& l, wake_list& wakes);
+    void log_breaker(const worker& w, wake_list& wakes);
     void log_worker(const worker& w, std::string_view event, wake_list& wakes);
 
     std::size_t share(worker& w);
@@ -178,6 +183,7 @@ class pool_core final : public taker,
     job_record* next_local(worker& w);
     void hand_out(worker& w, wake_list& wakes);
     bool steal_for(worker& w, wake_list& wakes);
+    void tell_breaker(worker& w, const lane& l, job_outcome::kind what, wake_list& wakes);
     void trip(worker& w, wake_list& wakes);
     void arm(time_point at, wake_list& wakes);
     void on_deadline(time_point now);
@@ -197,6 +203,7 @@ class pool_core final : public taker,
     idle_list idle_;          // workers with an idle lane and a closed breaker, longest idle first
     checkout_list checkouts_; // by their deadline
     std::shared_ptr<class pool_deadline> deadline_;
+    std::optional<pool_metrics> metrics_;
     time_point armed_at_ = time_point::max();
     std::weak_ptr<supervisor::core> supervisor_;
     unsigned alive_ = 0;

@@ -68,6 +68,12 @@ void pool_core::log_stuck(const lane& l, wake_list& wakes) {
         wakes);
 }
 
+void pool_core::log_breaker(const worker& w, wake_list& wakes) {
+    const bool open = w.breaker.state(jobs_->clock().now) == breaker_state::open;
+    log(open ? log_level::error : log_level::info, open ? "breaker_opened" : "breaker_closed",
+        "circuit breaker of worker '" + w.id + "'", {{"pool", options_.name}, {"worker", w.id}}, wakes);
+}
+
 void pool_core::log_worker(const worker& w, std::string_view event, wake_list& wakes) {
     const bool killed = event == "worker_killed";
     log(killed ? log_level::warning : log_level::info, event, "worker '" + w.id + "'",
