@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/assert.hpp"
 #include "base/executors.hpp"
 
 #include <boost/asio/async_result.hpp>
@@ -9,6 +10,7 @@
 #include <boost/container/small_vector.hpp>
 #include <boost/intrusive/list.hpp>
 
+#include <exception>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -32,6 +34,7 @@ class parked_coroutine : public boost::intrusive::list_base_hook<
     void park(resumption r) { resumption_.emplace(std::move(r)); }
 
     resumption take() {
+        LIFEGUARD_ASSERT(is_parked(), "nobody is parked here");
         resumption r(std::move(*resumption_));
         resumption_.reset();
         if (is_linked())
@@ -80,12 +83,20 @@ auto suspend(F& f) {
 }
 
 /// Resumes a coroutine in place when the calling thread may, otherwise through its executor. Never
-/// call this with a lock held: the coroutine runs on until it suspends again.
+/// call this with a lock held: the coroutine runs on until it suspends again. What leaves the
+/// completion handler of a coroutine that ends meanwhile comes out of its context's run(), as it
+/// would have without us; the waker does not see it.
 inline void resume_in_place(resumption r) {
-    if (running_in(r.get_executor()))
-        std::move(r)();
-    else
+    const asio::any_io_executor executor = r.get_executor();
+    if (!running_in(executor)) {
         asio::post(std::move(r));
+        return;
+    }
+    try {
+        std::move(r)();
+    } catch (...) {
+        asio::post(executor, [e = std::current_exception()] { std::rethrow_exception(e); });
+    }
 }
 
 /// Coroutines to be resumed once the lock that guards their lists has been released.
