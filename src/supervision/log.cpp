@@ -1,0 +1,4 @@
+#include <lifeguard/log.hpp>
+namespace lifeguard {
+log_sink::~log_sink() = default;
+}
