@@ -1,4 +1,0 @@
-#include <lifeguard/log.hpp>
-namespace lifeguard {
-log_sink::~log_sink() = default;
-}
