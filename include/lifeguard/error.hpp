@@ -1,11 +1,11 @@
 #pragma once
 
+#include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
+
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <boost/system/error_code.hpp>
-#include <boost/system/system_error.hpp>
 
 namespace lifeguard {
 
@@ -38,6 +38,7 @@ enum class errc {
     pool_exhausted, ///< no worker took the job within `checkout_wait`
     breaker_open,   ///< every breaker that could admit the job is open
     timeout,        ///< the time allowed has passed
+    limit_reached,  ///< one more is more than the limit allows; the message names the limit
 
     // How a job or a child ended.
     lease_lost,   ///< the token is not the current one; nothing was changed
@@ -56,10 +57,12 @@ const boost::system::error_category& lifeguard_category() noexcept;
 
 error_code make_error_code(errc e) noexcept;
 
-/// The name of an error as it is written in JSON and logs ("pool_exhausted"). "unknown" for any other value.
+/// The name of an error as it is written in JSON and logs ("pool_exhausted"). "unknown" for any
+/// other value.
 std::string_view name_of(errc e) noexcept;
 
-/// What lifeguard throws when an operation fails: a code, and a text that names the thing that failed.
+/// What lifeguard throws when an operation fails: a code, and a text that names the thing that
+/// failed.
 class error : public boost::system::system_error {
   public:
     error(errc code, std::string what_failed)

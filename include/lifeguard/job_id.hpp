@@ -1,5 +1,7 @@
 #pragma once
 
+#include <lifeguard/time_source.hpp>
+
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -8,19 +10,18 @@
 #include <string>
 #include <string_view>
 
-#include <lifeguard/time_source.hpp>
-
 namespace lifeguard {
 
-/// A job's id: a UUID of version 7 (RFC 9562), so ids sort by the time they were made. A job may also
-/// bring an id of its own, of any UUID version.
+/// A job's id: a UUID of version 7 (RFC 9562), so ids sort by the time they were made. A job may
+/// also bring an id of its own, of any UUID version.
 class job_id {
   public:
     /// The nil UUID; no job has it.
     constexpr job_id() = default;
     constexpr job_id(std::uint64_t high, std::uint64_t low) : high_(high), low_(low) {}
 
-    /// Reads "0190a6f2-8c5e-7b3a-9f00-1234567890ab", in upper or lower case; empty when it is anything else.
+    /// Reads "0190a6f2-8c5e-7b3a-9f00-1234567890ab", in upper or lower case; empty when it is
+    /// anything else.
     static std::optional<job_id> parse(std::string_view text) noexcept;
 
     std::string to_string() const;
@@ -50,7 +51,8 @@ class job_id_generator {
     std::uint64_t random() noexcept;
 
     std::array<std::uint64_t, 2> state_;
-    std::uint64_t last_time_ = 0; // milliseconds and a 12-bit counter, as the id's high half holds them
+    std::uint64_t last_time_ =
+        0; // milliseconds and a 12-bit counter, as the id's high half holds them
 };
 
 } // namespace lifeguard

@@ -1,15 +1,15 @@
 #pragma once
 
+#include <lifeguard/time_source.hpp>
+
 #include <mutex>
 #include <optional>
 #include <set>
 
-#include <lifeguard/time_source.hpp>
-
 namespace lifeguard {
 
-/// Time that stands still until it is told to move; for tests, also of programs that embed lifeguard.
-/// Monotonic and wall time move together unless `set_wall` parts them. Thread-safe.
+/// Time that stands still until it is told to move; for tests, also of programs that embed
+/// lifeguard. Monotonic and wall time move together unless `set_wall` parts them. Thread-safe.
 class manual_time_source final : public time_source {
   public:
     manual_time_source();
@@ -20,9 +20,9 @@ class manual_time_source final : public time_source {
     std::unique_ptr<alarm> make_alarm(asio::any_io_executor executor,
                                       std::function<void()> wake) override;
 
-    /// Moves time on to `at` and posts the wake-up of every alarm that is due, earliest first. To let
-    /// each one act before the next falls due, move from one `next_alarm()` to the next and run the
-    /// executor in between.
+    /// Moves time on to `at` and posts the wake-up of every alarm that is due, earliest first. To
+    /// let each one act before the next falls due, move from one `next_alarm()` to the next and run
+    /// the executor in between.
     void advance_to(time_point at);
     void advance(duration by) { advance_to(now() + by); }
 

@@ -50,6 +50,8 @@ text text_of(errc e) noexcept {
         return {"breaker_open", "the circuit breaker is open"};
     case errc::timeout:
         return {"timeout", "the time allowed has passed"};
+    case errc::limit_reached:
+        return {"limit_reached", "a limit does not allow one more"};
     case errc::lease_lost:
         return {"lease_lost", "the lease is no longer held: the result was refused"};
     case errc::already_done:
@@ -72,15 +74,11 @@ text text_of(errc e) noexcept {
     return {"unknown", "unknown lifeguard error"};
 }
 
-// Boost's base class has a protected destructor, which is enough; g++ asks for a virtual one.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
 class category final : public boost::system::error_category {
   public:
     const char* name() const noexcept override { return "lifeguard"; }
     std::string message(int value) const override { return text_of(static_cast<errc>(value)).message; }
 };
-#pragma GCC diagnostic pop
 
 } // namespace
 

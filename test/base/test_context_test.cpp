@@ -38,15 +38,19 @@ LIFEGUARD_TEST(a_value_needs_no_default_constructor) {
         int value;
     };
     const std::string seven(7, 'x');
-    BOOST_TEST(ctx.await([seven]() -> asio::awaitable<only> { co_return only(static_cast<int>(seven.size())); }).value == 7);
+    BOOST_TEST(ctx.await([seven]() -> asio::awaitable<only> {
+                      co_return only(static_cast<int>(seven.size()));
+                  })
+                   .value == 7);
 }
 
 LIFEGUARD_TEST(await_names_the_coroutine_that_hangs) {
     ctx.expect_leftovers();
     asio::steady_timer never(ctx.executor(), asio::steady_timer::time_point::max());
-    BOOST_CHECK_THROW(
-        ctx.await([&]() -> asio::awaitable<void> { co_await never.async_wait(asio::use_awaitable); }),
-        std::runtime_error);
+    BOOST_CHECK_THROW(ctx.await([&]() -> asio::awaitable<void> {
+        co_await never.async_wait(asio::use_awaitable);
+    }),
+                      std::runtime_error);
     never.cancel();
 }
 
@@ -79,7 +83,8 @@ LIFEGUARD_TEST(settle_runs_what_handlers_post_and_rethrows) {
 LIFEGUARD_TEST(both_threads_run_handlers) {
     std::atomic<int> ran = 0;
     // Wide enough for the second thread to get a share, whatever else the machine does.
-    for (int round = 0; round < 10000 && (ctx.handlers_run(ctx.threads() - 1) == 0 || round == 0); ++round) {
+    for (int round = 0; round < 10000 && (ctx.handlers_run(ctx.threads() - 1) == 0 || round == 0);
+         ++round) {
         for (int i = 0; i < 100; ++i)
             asio::post(ctx.io, [&] { ++ran; });
         ctx.settle();
@@ -93,7 +98,8 @@ LIFEGUARD_TEST(advance_stops_at_every_alarm) {
     const auto start = ctx.time->now();
     std::unique_ptr<lifeguard::alarm> alarm;
     alarm = ctx.time->make_alarm(ctx.executor(), [&] {
-        seen.push_back(std::chrono::duration_cast<std::chrono::milliseconds>(ctx.time->now() - start));
+        seen.push_back(
+            std::chrono::duration_cast<std::chrono::milliseconds>(ctx.time->now() - start));
         if (seen.size() < 3)
             alarm->set(ctx.time->now() + 10ms);
     });

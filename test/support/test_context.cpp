@@ -1,5 +1,7 @@
 #include "support/test_context.hpp"
 
+#include "base/executors.hpp"
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -7,8 +9,6 @@
 #include <sstream>
 #include <thread>
 #include <vector>
-
-#include "base/executors.hpp"
 
 namespace lifeguard::test {
 
@@ -147,7 +147,8 @@ struct test_context::runner {
 };
 
 test_context::test_context(int threads)
-    : time(std::make_shared<manual_time_source>()), io(threads),
+    : time(std::make_shared<manual_time_source>()),
+      io(threads),
       runner_(std::make_unique<runner>(io, threads)) {}
 
 test_context::~test_context() {
@@ -174,9 +175,7 @@ test_context::~test_context() {
     }
 }
 
-int test_context::threads() const noexcept {
-    return runner_->threads_;
-}
+int test_context::threads() const noexcept { return runner_->threads_; }
 
 void test_context::settle() {
     runner_->settle();
@@ -217,13 +216,9 @@ std::size_t test_context::handlers_run(int thread) const {
     return runner_->ran_.at(static_cast<std::size_t>(thread));
 }
 
-void test_context::expect_leftovers() noexcept {
-    runner_->leftovers_expected_ = true;
-}
+void test_context::expect_leftovers() noexcept { runner_->leftovers_expected_ = true; }
 
-asio::any_io_executor test_context::new_strand() {
-    return detail::new_strand(executor());
-}
+asio::any_io_executor test_context::new_strand() { return detail::new_strand(executor()); }
 
 void test_context::track(std::weak_ptr<future_state> state) {
     std::erase_if(runner_->spawned_, [](const auto& weak) { return weak.expired(); });

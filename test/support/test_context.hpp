@@ -1,11 +1,8 @@
 #pragma once
 
-#include <concepts>
-#include <cstddef>
-#include <memory>
-#include <source_location>
-#include <string>
-#include <utility>
+#include "support/errors.hpp"
+#include "support/test_future.hpp"
+#include <lifeguard/manual_time_source.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -14,9 +11,12 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/test/unit_test.hpp>
 
-#include <lifeguard/manual_time_source.hpp>
-
-#include "support/test_future.hpp"
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <source_location>
+#include <string>
+#include <utility>
 
 namespace lifeguard::test {
 
@@ -28,15 +28,14 @@ struct awaited<asio::awaitable<T, Executor>> {
 };
 
 template <typename F>
-concept coroutine_function = std::invocable<F&> && requires {
-    typename awaited<std::invoke_result_t<F&>>::type;
-};
+concept coroutine_function =
+    std::invocable<F&> && requires { typename awaited<std::invoke_result_t<F&>>::type; };
 
 /// An io_context that one or two threads run, and time that stands still.
 ///
-/// Nothing runs but within `settle`, `advance` and `await`, and these return when no handler is ready.
-/// With two threads handlers run on both: Boost.Test's macros are not thread-safe, so coroutines use
-/// `check` or leave what they saw for the test's body to look at.
+/// Nothing runs but within `settle`, `advance` and `await`, and these return when no handler is
+/// ready. With two threads handlers run on both: Boost.Test's macros are not thread-safe, so
+/// coroutines use `check` or leave what they saw for the test's body to look at.
 ///
 /// The destructor fails the test when alarms are still set or spawned coroutines have not ended.
 struct test_context {
@@ -51,8 +50,8 @@ struct test_context {
     asio::any_io_executor executor() { return io.get_executor(); }
     int threads() const noexcept;
 
-    /// Starts a coroutine on a new strand, or on `on`. A callable is kept alive as long as its coroutine,
-    /// so a lambda may capture. Nothing runs before the next `settle`.
+    /// Starts a coroutine on a new strand, or on `on`. A callable is kept alive as long as its
+    /// coroutine, so a lambda may capture. Nothing runs before the next `settle`.
     template <typename T>
     test_future<T> spawn(asio::awaitable<T> what) {
         return spawn_on(new_strand(), std::move(what));
@@ -72,10 +71,12 @@ struct test_context {
                         [&](auto state) { return keep_result_of<T>(state, std::move(f)); });
     }
 
-    /// Runs handlers until none is ready. Throws what a handler threw (after which others may be ready).
+    /// Runs handlers until none is ready. Throws what a handler threw (after which others may be
+    /// ready).
     void settle();
 
-    /// Moves time on by `by`, from alarm to alarm, settling before and after each, and ends exactly there.
+    /// Moves time on by `by`, from alarm to alarm, settling before and after each, and ends exactly
+    /// there.
     void advance(duration by);
 
     /// Spawns, settles, and returns what the coroutine returned or throws what it threw. Throws
@@ -106,16 +107,18 @@ struct test_context {
     test_future<T> start(asio::any_io_executor on, Make make) {
         auto state = std::make_shared<future_state_of<T>>(on);
         track(state);
-        asio::co_spawn(std::move(on), make(state),
-                       asio::bind_cancellation_slot(
-                           state->slot(),
-                           [state](std::exception_ptr thrown) { state->finish(std::move(thrown)); }));
+        asio::co_spawn(
+            std::move(on), make(state),
+            asio::bind_cancellation_slot(state->slot(), [state](std::exception_ptr thrown) {
+                state->finish(std::move(thrown));
+            }));
         return test_future<T>(std::move(state));
     }
 
     // co_spawn itself could only return what is default constructible.
     template <typename T>
-    static asio::awaitable<void> keep(std::shared_ptr<future_state_of<T>> state, asio::awaitable<T> what) {
+    static asio::awaitable<void> keep(std::shared_ptr<future_state_of<T>> state,
+                                      asio::awaitable<T> what) {
         if constexpr (std::is_void_v<T>)
             co_await std::move(what);
         else
@@ -150,7 +153,8 @@ void with_one_and_two_threads(void (*body)(test_context& ctx));
 
 } // namespace lifeguard::test
 
-/// One Boost.Test case, `name`, whose body runs twice, with a fresh `test_context& ctx` on one thread and on two.
+/// One Boost.Test case, `name`, whose body runs twice, with a fresh `test_context& ctx` on one
+/// thread and on two.
 #define LIFEGUARD_TEST(name)                                                                       \
     static void lifeguard_test_##name(::lifeguard::test::test_context& ctx);                       \
     BOOST_AUTO_TEST_CASE(name) {                                                                   \

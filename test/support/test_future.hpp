@@ -1,5 +1,11 @@
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
+
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -8,12 +14,6 @@
 #include <type_traits>
 #include <utility>
 #include <variant>
-
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/system/system_error.hpp>
 
 namespace lifeguard::test {
 
@@ -46,8 +46,8 @@ struct future_state_of : future_state {
     std::optional<std::conditional_t<std::is_void_v<T>, std::monostate, T>> value;
 };
 
-/// The outcome of a coroutine that `test_context::spawn` started. Thread-safe but for `get`. Must not outlive
-/// the context.
+/// The outcome of a coroutine that `test_context::spawn` started. Thread-safe but for `get`. Must
+/// not outlive the context.
 template <typename T>
 class test_future {
   public:
@@ -56,7 +56,8 @@ class test_future {
     /// Whether the coroutine has returned or thrown.
     bool ready() const { return state_->ready(); }
 
-    /// What it returned, moved out, or throws what it threw; `std::logic_error` when it is not ready.
+    /// What it returned, moved out, or throws what it threw; `std::logic_error` when it is not
+    /// ready.
     T get() {
         if (!ready())
             throw std::logic_error("the coroutine has not finished");
@@ -66,8 +67,8 @@ class test_future {
             return std::move(*state_->value);
     }
 
-    /// The code of the system_error it threw, empty when it returned. Anything else that it threw is
-    /// thrown; `std::logic_error` when it is not ready.
+    /// The code of the system_error it threw, empty when it returned. Anything else that it threw
+    /// is thrown; `std::logic_error` when it is not ready.
     boost::system::error_code error() const {
         if (!ready())
             throw std::logic_error("the coroutine has not finished");
@@ -83,7 +84,9 @@ class test_future {
     std::exception_ptr exception() const { return state_->exception(); }
 
     /// Emits `type` to the coroutine, on its own executor. Settle afterwards.
-    void cancel(asio::cancellation_type type = asio::cancellation_type::terminal) { state_->cancel(type); }
+    void cancel(asio::cancellation_type type = asio::cancellation_type::terminal) {
+        state_->cancel(type);
+    }
 
   private:
     std::shared_ptr<future_state_of<T>> state_;
