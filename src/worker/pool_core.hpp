@@ -205,7 +205,7 @@ class pool_core final : public taker,
     std::shared_ptr<class pool_deadline> deadline_;
     std::optional<pool_metrics> metrics_;
     time_point armed_at_ = time_point::max();
-    std::weak_ptr<supervisor::core> supervisor_;
+    std::weak_ptr<supervisor::shell> supervisor_;
     unsigned alive_ = 0;
     unsigned idle_count_ = 0; // of idle_
     unsigned overflow_ = 0;   // alive or about to be

@@ -266,10 +266,10 @@ supervisor pool_core::make_supervisor() {
 
 std::optional<supervisor> pool_core::current_supervisor() {
     const std::lock_guard lock(mutex());
-    auto core = supervisor_.lock();
-    if (!core)
+    auto shell = supervisor_.lock();
+    if (!shell)
         return std::nullopt;
-    return supervisor(std::move(core));
+    return supervisor(std::move(shell));
 }
 
 // --- overflow
