@@ -42,22 +42,16 @@ struct job_limits {
     unsigned depth_max = 512;            ///< nesting of arrays and objects inside the payload
 };
 
-/// A JSON text that has been made elsewhere; checked when the job is submitted, carried as it is.
-struct json_text {
-    std::string text;
-    explicit json_text(std::string t) : text(std::move(t)) {}
-};
-
 /// A job to be submitted. Members that are left alone get the queue's or the pool's defaults.
 class new_job {
   public:
     /// The payload as a value. Errors: `too_deep`, `malformed_json` when a string in it is not
     /// UTF-8.
     new_job(std::string job_kind, const json& payload);
-    /// The payload as text.
-    new_job(std::string job_kind, json_text payload);
     /// Without payload: null.
     explicit new_job(std::string job_kind);
+    /// The payload as JSON text made elsewhere: checked when the job is submitted, carried as it is.
+    static new_job from_text(std::string job_kind, std::string payload);
 
     std::string kind;
 

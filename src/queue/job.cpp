@@ -55,11 +55,15 @@ std::string_view name_of(job_state state) noexcept {
 new_job::new_job(std::string job_kind, const json& payload)
     : kind(std::move(job_kind)), payload_(text_of(payload)), checked_(true) {}
 
-new_job::new_job(std::string job_kind, json_text payload)
-    : kind(std::move(job_kind)), payload_(std::move(payload.text)), checked_(payload_ == "null") {}
-
 new_job::new_job(std::string job_kind)
     : kind(std::move(job_kind)), payload_("null"), checked_(true) {}
+
+new_job new_job::from_text(std::string job_kind, std::string payload) {
+    new_job job(std::move(job_kind));
+    job.payload_ = std::move(payload);
+    job.checked_ = job.payload_ == "null";
+    return job;
+}
 
 job_context::job_context(const detail::job_record& record, std::string_view worker) noexcept
     : record_(record), worker_(worker), attempt_(record.attempt), delivery_(record.delivery) {}

@@ -487,6 +487,11 @@ void pool_core::assign_least_busy(job_record& job, wake_list& wakes) {
 // --- status
 // ---------------------------------------------------------------------------------------------
 
+std::uint64_t pool_core::total(std::uint64_t pool_status::*which) {
+    const std::lock_guard lock(mutex());
+    return figures.*which;
+}
+
 pool_status pool_core::status() {
     const std::lock_guard lock(mutex());
     const time_point now = jobs_->read_clock().now;
