@@ -12,6 +12,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
 
 #include <lifeguard/time_source.hpp>
 
@@ -20,8 +21,16 @@ namespace lifeguard {
 class supervisor;
 
 namespace detail {
-class child_handshake;
-}
+class incarnation;
+void intrusive_ptr_add_ref(incarnation* i) noexcept;
+void intrusive_ptr_release(incarnation* i) noexcept;
+
+// A callable that can say of itself that it is empty.
+template <typename F>
+inline constexpr bool may_be_empty = std::is_pointer_v<F>;
+template <typename Signature>
+inline constexpr bool may_be_empty<std::function<Signature>> = true;
+} // namespace detail
 
 /// When a child that has ended is started again (OTP's words).
 enum class restart_type {
@@ -36,17 +45,20 @@ enum class child_type { worker, supervisor };
 class shutdown_policy {
   public:
     /// No request: cancelled by force at once.
-    static shutdown_policy brutal() noexcept { return shutdown_policy(duration(-1)); }
+    static shutdown_policy brutal() noexcept { return shutdown_policy(duration::min()); }
     /// Asked, and waited for as long as it takes.
     static shutdown_policy infinity() noexcept { return shutdown_policy(duration::max()); }
-    /// Asked, and given `grace`. Zero asks and forces in one go. Negative values are refused with the spec.
+    /// Asked, and given `grace`. Zero asks and forces in one go. A negative value is refused with the spec.
     static shutdown_policy after(std::chrono::milliseconds grace) noexcept {
-        return shutdown_policy(grace < grace.zero() ? duration(-2) : duration(grace));
+        constexpr auto longest = std::chrono::duration_cast<std::chrono::milliseconds>(duration::max());
+        if (grace > longest)
+            return infinity();
+        return shutdown_policy(grace > -longest ? duration(grace) : duration(-longest));
     }
 
-    bool is_brutal() const noexcept { return grace_ == duration(-1); }
+    bool is_brutal() const noexcept { return grace_ == duration::min(); }
     bool is_infinite() const noexcept { return grace_ == duration::max(); }
-    bool is_valid() const noexcept { return grace_ != duration(-2); }
+    bool is_valid() const noexcept { return is_brutal() || grace_ >= duration::zero(); }
     duration grace() const noexcept { return is_brutal() ? duration::zero() : grace_; }
 
     friend bool operator==(const shutdown_policy&, const shutdown_policy&) = default;
@@ -56,17 +68,17 @@ class shutdown_policy {
     duration grace_;
 };
 
-/// What an incarnation knows of itself and its supervisor. Cheap to copy; may outlive both. `ready`
-/// and `stop_requested` are thread-safe.
+/// What an incarnation knows of itself and its supervisor. Cheap to copy; may outlive both. Thread safety:
+/// `ready` and `stop_requested` may be called from any thread.
 class child_context {
   public:
-    explicit child_context(std::shared_ptr<detail::child_handshake> handshake) noexcept
-        : handshake_(std::move(handshake)) {}
+    explicit child_context(boost::intrusive_ptr<detail::incarnation> of) noexcept
+        : incarnation_(std::move(of)) {}
 
     const std::string& id() const noexcept;
     /// 1 for the first run of the child, 2 after its first restart ...
     unsigned incarnation() const noexcept;
-    /// Where the child runs: its supervisor's strand, unless its spec named an executor.
+    /// Where the child runs: its supervisor's strand, or a strand over the executor that its spec names.
     const asio::any_io_executor& executor() const noexcept;
 
     /// Ends the start handshake of a child whose spec says `waits_for_ready`; otherwise no effect.
@@ -77,7 +89,7 @@ class child_context {
     bool stop_requested() const noexcept;
 
   private:
-    std::shared_ptr<detail::child_handshake> handshake_;
+    boost::intrusive_ptr<detail::incarnation> incarnation_;
 };
 
 /// What a start function answers: a coroutine to run, or "do not run me now".
@@ -87,7 +99,7 @@ class child_body {
     child_body(asio::awaitable<void> run, std::any info = {})
         : run_(std::move(run)), info_(std::move(info)) {}
 
-    /// The child is a nested supervisor.
+    /// The child is a nested supervisor: it counts as started when all its initial children do, as in OTP.
     child_body(supervisor nested, std::any info = {});
 
     /// The child does not run now: it is kept as not started, or forgotten when it is temporary
@@ -95,8 +107,10 @@ class child_body {
     static child_body ignore() { return child_body(); }
 
     bool is_ignore() const noexcept { return !run_.has_value(); }
+    /// Once, and not of `ignore`.
     asio::awaitable<void> take_run() { return std::move(*run_); }
     std::any& info() noexcept { return info_; }
+    /// The nested supervisor; empty for any other child.
     const std::shared_ptr<supervisor>& nested() const noexcept { return nested_; }
 
   private:
@@ -107,10 +121,12 @@ class child_body {
     std::shared_ptr<supervisor> nested_; // so that the tree can be walked
 };
 
-/// Called once for each incarnation, on the child's executor. It may throw: that is a failed start.
+/// Called once for each incarnation, on the child's executor. It may throw: that is a failed start. It lives
+/// as long as any coroutine that it returned, so it may itself be a coroutine lambda with captures.
 using start_function = std::function<child_body(child_context)>;
 
-/// One child of a supervisor. `id` and `start` are needed, everything else has OTP's defaults.
+/// One child of a supervisor. `id` and `start` are needed, everything else has OTP's defaults. Inside a co_await
+/// expression name a spec whose start function has captures first: g++ 12 destroys such temporaries twice.
 struct child_spec {
     /// `start` takes a `child_context` or nothing, and returns a `child_body`, an `awaitable<void>` or a
     /// `supervisor`.
@@ -144,6 +160,9 @@ struct child_spec {
   private:
     template <typename F>
     static start_function adapt(F f) {
+        if constexpr (detail::may_be_empty<F>)
+            if (!f)
+                return {}; // refused by the supervisor, with its reasons
         if constexpr (std::is_convertible_v<F, start_function>) {
             return start_function(std::move(f));
         } else if constexpr (std::is_invocable_v<F&, child_context>) {

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <any>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -105,7 +108,8 @@ struct stop_figures {
     std::uint64_t abandoned_total = 0;
     std::uint64_t abandoned_live = 0;
     std::uint64_t abandoned_max = 0; ///< the highest abandoned_live so far
-    duration stop_latency_max = duration::zero();
+    duration stop_latency_max = duration::zero(); ///< from request to end
+    std::uint64_t observer_errors = 0; ///< exceptions of subscribers and of the log sink, swallowed
 };
 
 /// What `start_child` and `restart_child` answer.
@@ -182,11 +186,14 @@ class supervisor {
     const std::string& name() const noexcept;
     const asio::any_io_executor& executor() const noexcept;
 
-    class core;
-    explicit supervisor(std::shared_ptr<core> c) noexcept : core_(std::move(c)) {}
+    class shell;
+    explicit supervisor(std::shared_ptr<shell> s) noexcept : shell_(std::move(s)) {}
+    /// For those who keep a weak reference.
+    const std::shared_ptr<shell>& share() const noexcept { return shell_; }
 
   private:
-    std::shared_ptr<core> core_;
+    friend class detail::incarnation;
+    std::shared_ptr<shell> shell_;
 };
 
 /// The spec of a nested supervisor: each incarnation is a new one with the same options and children, so

@@ -68,7 +68,7 @@ class event_queue : public std::enable_shared_from_this<event_queue> {
         event_ptr event;
         bool cancelled = false;
     };
-    using waiters = boost::intrusive::list<waiter>;
+    using waiters = boost::intrusive::list<waiter, boost::intrusive::constant_time_size<false>>;
 
     // Lives in the cancellation slot, perhaps longer than the waiter: knows it by ticket only.
     struct canceller {

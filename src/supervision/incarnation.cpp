@@ -1,0 +1,156 @@
+#include "supervision/incarnation.hpp"
+
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+
+namespace lifeguard {
+
+const std::string& child_context::id() const noexcept {
+    return incarnation_->child().id;
+}
+
+unsigned child_context::incarnation() const noexcept {
+    return incarnation_->number();
+}
+
+const asio::any_io_executor& child_context::executor() const noexcept {
+    return incarnation_->executor();
+}
+
+void child_context::ready(std::any info) const {
+    if (incarnation_->child().waits_for_ready)
+        incarnation_->ready(std::move(info));
+}
+
+bool child_context::stop_requested() const noexcept {
+    return incarnation_->stop_requested();
+}
+
+child_body::child_body(supervisor nested, std::any info)
+    : run_(nested.run()), info_(std::move(info)),
+      nested_(std::make_shared<supervisor>(std::move(nested))) {}
+
+namespace detail {
+
+void intrusive_ptr_add_ref(incarnation* i) noexcept {
+    i->references_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void intrusive_ptr_release(incarnation* i) noexcept {
+    if (i->references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+        delete i;
+}
+
+/// The completion handler of the coroutine, and what connects it to its signal.
+class incarnation::on_end {
+  public:
+    using cancellation_slot_type = asio::cancellation_slot;
+
+    explicit on_end(boost::intrusive_ptr<incarnation> of) noexcept : of_(std::move(of)) {}
+
+    cancellation_slot_type get_cancellation_slot() const noexcept { return of_->signal_.slot(); }
+    void operator()(const std::exception_ptr& thrown) const { of_->over(thrown); }
+
+  private:
+    boost::intrusive_ptr<incarnation> of_;
+};
+
+incarnation::incarnation(std::shared_ptr<supervisor::shell> shell,
+                         boost::intrusive_ptr<shell_child> child, asio::any_io_executor own_executor)
+    : shell_(std::move(shell)), child_(std::move(child)), number_(child_->incarnation) {
+    if (own_executor)
+        own_executor_ = std::make_unique<const asio::any_io_executor>(std::move(own_executor));
+}
+
+incarnation::~incarnation() = default;
+
+void incarnation::launch() {
+    const boost::intrusive_ptr<incarnation> self(this);
+    try {
+        asio::co_spawn(executor(), run(self), on_end(self));
+    } catch (...) {
+        over(std::current_exception());
+    }
+}
+
+// What leaves the child's coroutine is caught here, by its type, and goes no further: an exception
+// costs a microsecond for every frame it passes.
+asio::awaitable<void> incarnation::run(boost::intrusive_ptr<incarnation> self) {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    try {
+        std::optional<asio::awaitable<void>> body = self->call_start();
+        if (body)
+            co_await std::move(*body);
+    } catch (const exit_shutdown& e) {
+        self->set_end(child_end::kind::exit_shutdown, e.detail);
+    } catch (const boost::system::system_error& e) {
+        self->set_end(e.code() == asio::error::operation_aborted ? child_end::kind::cancelled
+                                                                 : child_end::kind::failed,
+                      e.what());
+    } catch (const std::exception& e) {
+        self->set_end(child_end::kind::failed, e.what());
+    } catch (...) {
+        self->set_end(child_end::kind::failed, describe(std::current_exception()));
+    }
+}
+
+std::optional<asio::awaitable<void>> incarnation::call_start() {
+    if (stop_requested()) {
+        set_end(child_end::kind::returned);
+        return std::nullopt;
+    }
+    child_body body = child_->start(child_context(this));
+    if (body.is_ignore()) {
+        set_end(child_end::kind::ignored);
+        return std::nullopt;
+    }
+    if (body.nested())
+        shell_->is_nested(*this, std::move(body.info()), *body.nested());
+    else if (!child_->waits_for_ready)
+        ready(std::move(body.info()));
+    return body.take_run();
+}
+
+void incarnation::ready(std::any info) {
+    shell_->started(*this, std::move(info));
+}
+
+void incarnation::cancel(asio::cancellation_type type) {
+    stop_requested_.store(true, std::memory_order_relaxed);
+    asio::post(executor(), [self = boost::intrusive_ptr<incarnation>(this), type] {
+        if (!self->over_)
+            self->signal_.emit(type);
+    });
+}
+
+/// Called in the catch clause that caught the exception.
+void incarnation::set_end(child_end::kind what, std::string detail) {
+    end_ = std::make_unique<child_end>();
+    end_->what = what;
+    end_->detail = std::move(detail);
+    end_->cause = std::current_exception();
+}
+
+void incarnation::over(const std::exception_ptr& thrown) {
+    over_ = true;
+    if (thrown && !end_) {
+        end_ = std::make_unique<child_end>();
+        end_->what = child_end::kind::failed;
+        end_->detail = describe(thrown);
+        end_->cause = thrown;
+    }
+    shell_->ended(*this);
+}
+
+child_end incarnation::take_end() {
+    child_end end;
+    if (const auto e = std::move(end_))
+        end = std::move(*e);
+    return end;
+}
+
+} // namespace detail
+} // namespace lifeguard

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <atomic>
+
+#include <boost/asio/cancellation_signal.hpp>
+
+#include "supervision/supervisor_shell.hpp"
+
+namespace lifeguard::detail {
+
+/// One run of a child: its coroutine, the signal that cancels it, and what it knows of itself. Its
+/// coroutine keeps it, and it keeps the child's start function and the supervisor: what a coroutine uses
+/// outlives it, however long that is.
+class incarnation {
+  public:
+    incarnation(std::shared_ptr<supervisor::shell> shell, boost::intrusive_ptr<shell_child> child,
+                asio::any_io_executor own_executor);
+    incarnation(const incarnation&) = delete;
+    incarnation& operator=(const incarnation&) = delete;
+    ~incarnation();
+
+    const shell_child& child() const noexcept { return *child_; }
+    shell_child& child() noexcept { return *child_; }
+    unsigned number() const noexcept { return number_; }
+    const asio::any_io_executor& executor() const noexcept {
+        return own_executor_ ? *own_executor_ : shell_->executor();
+    }
+
+    /// Starts the coroutine; on its executor, on nobody else's stack.
+    void launch();
+
+    /// Raises the flag at once and cancels the coroutine on its executor, unless it has ended by then.
+    void cancel(asio::cancellation_type type);
+
+    void ready(std::any info);
+    bool stop_requested() const noexcept { return stop_requested_.load(std::memory_order_relaxed); }
+
+    /// How it ended. Once, when it has.
+    child_end take_end();
+
+    /// Lets go of its strand. No thread runs it any more.
+    void drop_executor() noexcept { own_executor_.reset(); }
+
+  private:
+    class on_end;
+    friend void intrusive_ptr_add_ref(incarnation* i) noexcept;
+    friend void intrusive_ptr_release(incarnation* i) noexcept;
+
+    static asio::awaitable<void> run(boost::intrusive_ptr<incarnation> self);
+    std::optional<asio::awaitable<void>> call_start();
+    void set_end(child_end::kind what, std::string detail = {});
+    void over(const std::exception_ptr& thrown);
+
+    const std::shared_ptr<supervisor::shell> shell_;
+    const boost::intrusive_ptr<shell_child> child_;
+    std::unique_ptr<const asio::any_io_executor> own_executor_;
+    std::unique_ptr<child_end> end_;
+    asio::cancellation_signal signal_; // touched on the executor only
+    std::atomic<unsigned> references_ = 0;
+    const unsigned number_;
+    std::atomic<bool> stop_requested_ = false;
+    bool over_ = false; // on the executor only
+};
+
+} // namespace lifeguard::detail

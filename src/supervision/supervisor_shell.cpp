@@ -1,0 +1,332 @@
+#include "supervision/supervisor_shell.hpp"
+
+#include <lifeguard/log.hpp>
+
+#include "supervision/incarnation.hpp"
+#include "supervision/supervisor_report.hpp"
+
+namespace lifeguard {
+
+using detail::incarnation;
+using detail::incarnation_ptr;
+using detail::shell_child;
+
+namespace {
+
+shell_child& of_shell(const detail::child_ptr& child) {
+    return static_cast<shell_child&>(*child);
+}
+
+shutdown_policy shutdown_of(const child_spec& spec) {
+    if (spec.shutdown)
+        return *spec.shutdown;
+    return spec.type == child_type::supervisor ? shutdown_policy::infinity()
+                                               : shutdown_policy::after(std::chrono::seconds(5));
+}
+
+} // namespace
+
+detail::shell_child::shell_child(child_spec spec) : start(std::move(spec.start)) {
+    id = std::move(spec.id);
+    restart = spec.restart;
+    shutdown = shutdown_of(spec);
+    type = spec.type;
+    waits_for_ready = spec.waits_for_ready;
+    start_timeout = spec.start_timeout;
+    if (spec.executor)
+        wanted_executor = std::make_unique<const asio::any_io_executor>(std::move(spec.executor));
+}
+
+detail::shell_child::~shell_child() = default;
+
+child_spec detail::shell_child::spec() const {
+    child_spec spec(id, start);
+    spec.restart = restart;
+    spec.shutdown = shutdown;
+    spec.type = type;
+    spec.waits_for_ready = waits_for_ready;
+    spec.start_timeout = start_timeout;
+    if (wanted_executor)
+        spec.executor = *wanted_executor;
+    return spec;
+}
+
+/// The one deadline of a child.
+class supervisor::shell::child_deadline final : public detail::deadline {
+  public:
+    child_deadline(std::weak_ptr<shell> of, boost::intrusive_ptr<shell_child> child, std::uint64_t id)
+        : shell_(std::move(of)), child_(std::move(child)), id_(id) {}
+
+    std::uint64_t id() const noexcept { return id_; }
+
+    void expired(time_point) override {
+        if (const auto alive = shell_.lock())
+            alive->deadline_passed(child_, id_);
+    }
+
+  private:
+    std::weak_ptr<shell> shell_;
+    boost::intrusive_ptr<shell_child> child_;
+    std::uint64_t id_;
+};
+
+supervisor::shell::shell(const asio::any_io_executor& executor, supervisor_options options)
+    : executor_(detail::strand_of(executor)), options_(std::move(options)),
+      time_(options_.time ? options_.time : real_time_source()),
+      deadlines_(detail::deadline_service::of(executor, time_)),
+      core_({.intensity = options_.intensity,
+             .period = options_.period,
+             .kill_grace = options_.kill_grace,
+             .abandoned_max = options_.abandoned_max}) {}
+
+supervisor::shell::~shell() = default;
+
+void supervisor::shell::add(child_spec spec) {
+    std::string id = spec.id;
+    if (!core_.add(detail::child_ptr(new shell_child(std::move(spec)))))
+        throw error_about(errc::duplicate_id, id);
+}
+
+// ---- what happens
+
+void supervisor::shell::started(incarnation& of, std::any info) {
+    on_strand([of = incarnation_ptr(&of), info = std::move(info)](shell& self) mutable {
+        self.core_.started(of->child(), of->number(), std::move(info), self.now_);
+    });
+}
+
+void supervisor::shell::is_nested(incarnation& of, std::any info, supervisor nested) {
+    {
+        shell& below = *nested.shell_;
+        const std::lock_guard lock(below.mutex_);
+        below.when_started_ = [of = incarnation_ptr(&of), info = std::move(info)] { of->ready(info); };
+    }
+    on_strand([of = incarnation_ptr(&of), nested = std::move(nested)](shell&) mutable {
+        shell_child& child = of->child();
+        if (child.current != of)
+            return;
+        child.nested = true;
+        child.nested_supervisor = std::make_unique<supervisor>(std::move(nested));
+    });
+}
+
+void supervisor::shell::ended(incarnation& of) {
+    on_strand([of = incarnation_ptr(&of)](shell& self) {
+        shell_child& child = of->child();
+        if (child.current == of) {
+            child.current.reset();
+            child.nested_supervisor.reset();
+        } else {
+            self.abandoned_.erase(of);
+        }
+        self.core_.ended(child, of->number(), of->take_end(), self.now_);
+    });
+}
+
+void supervisor::shell::deadline_passed(const boost::intrusive_ptr<shell_child>& child,
+                                        std::uint64_t deadline) {
+    post([child, deadline](shell& self) {
+        const auto armed = self.armed_.find(child.get());
+        if (armed != self.armed_.end() && armed->second->id() == deadline)
+            self.armed_.erase(armed);
+        self.core_.deadline_passed(*child, deadline, self.now_);
+    });
+}
+
+void supervisor::shell::request_stop() {
+    post([](shell& self) { self.core_.stop(self.now_); });
+}
+
+void supervisor::shell::request_force() {
+    post([](shell& self) { self.core_.force(self.now_); });
+}
+
+// ---- what is to be done
+
+void supervisor::shell::carry_out() {
+    carrying_out_ = true;
+    while (core_.has_actions()) {
+        core_.take_actions(actions_);
+        for (detail::supervisor_action& a : actions_)
+            std::visit([this](auto& what) { perform(what); }, a);
+        actions_.clear();
+    }
+    carrying_out_ = false;
+    const std::lock_guard lock(mutex_);
+    const auto errors = figures_.observer_errors;
+    figures_ = core_.figures();
+    figures_.observer_errors = errors;
+}
+
+void supervisor::shell::perform(detail::action::spawn& a) {
+    shell_child& child = of_shell(a.child);
+    try {
+        const incarnation_ptr fresh(new incarnation(
+            shared_from_this(), boost::intrusive_ptr<shell_child>(&child),
+            child.wanted_executor ? detail::strand_of(*child.wanted_executor) : asio::any_io_executor()));
+        child.current = fresh;
+        // Posted, because co_spawn on this very strand would run the child here and now.
+        asio::post(fresh->executor(), [fresh] { fresh->launch(); });
+    } catch (...) {
+        child.current.reset();
+        detail::child_end end;
+        end.what = detail::child_end::kind::failed;
+        end.cause = std::current_exception();
+        end.detail = describe(end.cause);
+        core_.ended(child, child.incarnation, std::move(end), now_);
+    }
+}
+
+void supervisor::shell::perform(detail::action::request_stop& a) {
+    if (const auto& current = of_shell(a.child).current)
+        current->cancel(asio::cancellation_type::total);
+}
+
+void supervisor::shell::perform(detail::action::force& a) {
+    if (const auto& current = of_shell(a.child).current)
+        current->cancel(asio::cancellation_type::terminal);
+}
+
+void supervisor::shell::perform(detail::action::abandon& a) {
+    shell_child& child = of_shell(a.child);
+    abandoned_.insert(std::move(child.current));
+    child.current.reset();
+    child.nested_supervisor.reset();
+}
+
+void supervisor::shell::perform(detail::action::set_deadline& a) {
+    auto& armed = armed_[a.child.get()];
+    armed = std::make_shared<child_deadline>(
+        weak_from_this(), boost::intrusive_ptr<shell_child>(&of_shell(a.child)), a.deadline);
+    deadlines_->arm(*armed, a.at);
+}
+
+void supervisor::shell::perform(detail::action::clear_deadline& a) {
+    armed_.erase(a.child.get());
+}
+
+void supervisor::shell::perform(detail::action::repeat_restart& a) {
+    post([child = a.child, incarnation = a.incarnation](shell& self) {
+        self.core_.repeat_restart(*child, incarnation, self.now_);
+    });
+}
+
+void supervisor::shell::perform(detail::action::started&) {
+    std::function<void()> tell_parent;
+    {
+        const std::lock_guard lock(mutex_);
+        tell_parent.swap(when_started_);
+    }
+    if (tell_parent)
+        tell_parent();
+}
+
+void supervisor::shell::perform(detail::action::finished& a) {
+    std::function<void()> dropped;
+    std::vector<std::shared_ptr<detail::reply>> waiting;
+    {
+        const std::lock_guard lock(mutex_);
+        outcome_ = std::move(a);
+        ended_ = true;
+        waiting.swap(at_end_);
+        dropped.swap(when_started_);
+    }
+    for (const auto& w : waiting)
+        w->arrive();
+}
+
+void supervisor::shell::perform(detail::action::emit& a) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (subscriptions_.empty() && !options_.log)
+            return;
+    }
+    supervisor_event event;
+    event.what = a.what;
+    event.when = a.when;
+    event.supervisor = options_.name;
+    if (a.child)
+        event.child = a.child->id;
+    event.incarnation = a.incarnation;
+    event.reason = std::move(a.reason);
+    event.at = now_;
+    tell(event);
+}
+
+void supervisor::shell::tell(const supervisor_event& event) {
+    if (options_.log)
+        guarded([&] {
+            if (const auto record = detail::log_record_of(event))
+                options_.log->write(*record);
+        });
+    std::vector<std::shared_ptr<subscription>> listening;
+    {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(subscriptions_, [](const auto& weak) { return weak.expired(); });
+        for (const auto& weak : subscriptions_)
+            if (auto alive = weak.lock())
+                listening.push_back(std::move(alive));
+    }
+    for (const auto& subscriber : listening)
+        guarded([&] { subscriber->f(event); });
+}
+
+template <typename F>
+void supervisor::shell::guarded(F f) {
+    try {
+        f();
+    } catch (...) {
+        const std::lock_guard lock(mutex_);
+        ++figures_.observer_errors;
+    }
+}
+
+std::shared_ptr<void> supervisor::shell::subscribe(std::function<void(const supervisor_event&)> f) {
+    auto subscriber = std::make_shared<subscription>(std::move(f));
+    const std::lock_guard lock(mutex_);
+    subscriptions_.push_back(subscriber);
+    return subscriber;
+}
+
+stop_figures supervisor::shell::figures() const {
+    const std::lock_guard lock(mutex_);
+    return figures_;
+}
+
+void supervisor::shell::context_shutdown() noexcept {
+    // Everything here may be the last to own what it lets go of, and user code may run while it goes:
+    // first take it out, then let it go, without the lock.
+    decltype(calls_) calls;
+    decltype(at_end_) waiting;
+    std::function<void()> dropped;
+    {
+        const std::lock_guard lock(mutex_);
+        ended_ = true;
+        calls.swap(calls_);
+        waiting.swap(at_end_);
+        dropped.swap(when_started_);
+    }
+    const asio::any_io_executor gone = std::exchange(executor_, asio::any_io_executor());
+    armed_.clear();
+    for (const auto& inc : std::exchange(abandoned_, {}))
+        inc->drop_executor();
+    for (const auto& c : core_.children()) {
+        auto& child = const_cast<shell_child&>(static_cast<const shell_child&>(c));
+        if (const auto current = std::move(child.current))
+            current->drop_executor();
+        child.current.reset();
+        child.nested_supervisor.reset();
+        child.wanted_executor.reset();
+    }
+    core_.clear();
+    actions_.clear();
+    // Callers that live in another context go on there.
+    for (const auto& [t, c] : calls) {
+        c->failure = std::make_exception_ptr(error_about(errc::no_such_supervisor, {}));
+        c->arrive();
+    }
+    for (const auto& w : waiting)
+        w->arrive();
+}
+
+} // namespace lifeguard

@@ -1,0 +1,186 @@
+#pragma once
+
+#include <mutex>
+#include <set>
+#include <unordered_map>
+
+#include <boost/asio/post.hpp>
+
+#include <lifeguard/supervisor.hpp>
+
+#include "base/context_hooks.hpp"
+#include "base/deadline_service.hpp"
+#include "supervision/reply.hpp"
+#include "supervision/supervisor_core.hpp"
+#include "supervision/tree.hpp"
+
+namespace lifeguard::detail {
+
+using incarnation_ptr = boost::intrusive_ptr<incarnation>;
+
+/// A child with what runs it.
+class shell_child final : public supervised_child {
+  public:
+    explicit shell_child(child_spec spec);
+    ~shell_child() override;
+
+    /// The spec it was made from, with the defaults filled in.
+    child_spec spec() const;
+
+    start_function start;
+    incarnation_ptr current; ///< empty when none runs
+    std::unique_ptr<const asio::any_io_executor> wanted_executor;
+    std::unique_ptr<supervisor> nested_supervisor; ///< of the current incarnation
+};
+
+/// A call of the public interface that waits for its answer.
+class call final : public reply {
+  public:
+    explicit call(std::function<void(supervisor::shell&)> reader = {}) : read(std::move(reader)) {}
+
+    std::function<void(supervisor::shell&)> read; ///< of a request that only reads
+    std::exception_ptr failure;
+    started_child started;
+};
+
+} // namespace lifeguard::detail
+
+namespace lifeguard {
+
+/// What supervisor handles share: the strand around the core. It feeds the core with what happens and
+/// carries out what the core decides. Everything that touches the core runs on the strand.
+class supervisor::shell final : public detail::context_bound,
+                                public std::enable_shared_from_this<shell> {
+  public:
+    using core = detail::supervisor_core;
+
+    shell(const asio::any_io_executor& executor, supervisor_options options);
+    ~shell() override;
+
+    /// Adds a validated child, before anything runs. Throws `duplicate_id`.
+    void add(child_spec spec);
+
+    const asio::any_io_executor& executor() const noexcept { return executor_; }
+    const supervisor_options& options() const noexcept { return options_; }
+
+    // Coroutines of the public interface. They own the shell: a handle may be gone when they begin.
+    static asio::awaitable<void> run(std::shared_ptr<shell> self);
+    static asio::awaitable<void> stop(std::shared_ptr<shell> self);
+    static asio::awaitable<started_child> start_child(std::shared_ptr<shell> self, child_spec spec);
+    static asio::awaitable<started_child> restart_child(std::shared_ptr<shell> self, std::string id);
+    /// Terminates, removes or kills.
+    static asio::awaitable<void> change(std::shared_ptr<shell> self, detail::child_request::kind what,
+                                        std::string id);
+    static asio::awaitable<std::vector<child_info>> which_children(std::shared_ptr<shell> self);
+    static asio::awaitable<child_counts> count_children(std::shared_ptr<shell> self);
+    static asio::awaitable<child_spec> get_childspec(std::shared_ptr<shell> self, std::string id);
+    static asio::awaitable<detail::tree_node> tree(std::shared_ptr<shell> self);
+
+    void request_stop();
+    void request_force();
+    std::shared_ptr<void> subscribe(std::function<void(const supervisor_event&)> f);
+    stop_figures figures() const;
+
+    // News from incarnations, on their executors.
+    void started(detail::incarnation& of, std::any info);
+    void is_nested(detail::incarnation& of, std::any info, supervisor nested);
+    void ended(detail::incarnation& of);
+    void deadline_passed(const boost::intrusive_ptr<detail::shell_child>& child, std::uint64_t deadline);
+
+    void context_shutdown() noexcept override;
+
+  private:
+    struct subscription {
+        std::function<void(const supervisor_event&)> f;
+    };
+    class child_deadline;
+
+    /// Feeds the core: `f(*this)` on the strand, in place when the caller is there already.
+    template <typename F>
+    void on_strand(F f);
+    /// The same, behind everything that waits for the strand.
+    template <typename F>
+    void post(F f);
+    template <typename F>
+    void step(F& f);
+
+    void carry_out();
+    void perform(detail::action::spawn& a);
+    void perform(detail::action::request_stop& a);
+    void perform(detail::action::force& a);
+    void perform(detail::action::abandon& a);
+    void perform(detail::action::set_deadline& a);
+    void perform(detail::action::clear_deadline& a);
+    void perform(detail::action::repeat_restart& a);
+    void perform(detail::action::answer& a);
+    void perform(detail::action::emit& a);
+    void perform(detail::action::started& a);
+    void perform(detail::action::finished& a);
+
+    void tell(const supervisor_event& event);
+    template <typename F>
+    void guarded(F f);
+
+    std::shared_ptr<detail::reply> at_end(bool first);
+    void begin_run();
+    void throw_outcome() const;
+    detail::ticket open(std::shared_ptr<detail::call> c);
+    std::shared_ptr<detail::call> close(detail::ticket t);
+    static asio::awaitable<void> ask(std::shared_ptr<shell> self, std::shared_ptr<detail::call> c,
+                                     detail::child_request request);
+    static asio::awaitable<void> read(std::shared_ptr<shell> self,
+                                      std::function<void(shell&)> reader);
+    static asio::awaitable<void> wait_for(std::shared_ptr<detail::call> c);
+    error error_about(errc code, const std::string& child) const;
+    struct sketch;
+    sketch draw() const;
+
+    asio::any_io_executor executor_; // empty once the context is gone
+    const supervisor_options options_;
+    const std::shared_ptr<time_source> time_;
+    const std::shared_ptr<detail::deadline_service> deadlines_;
+
+    // On the strand.
+    core core_;
+    detail::supervisor_actions actions_;
+    bool carrying_out_ = false;
+    time_point now_; // of the current step
+    detail::action::finished outcome_;
+    std::unordered_map<const void*, std::shared_ptr<child_deadline>> armed_; // by child
+    std::set<detail::incarnation_ptr> abandoned_;
+
+    mutable std::mutex mutex_; // guards what follows
+    bool ran_ = false;
+    bool ended_ = false;
+    std::unordered_map<detail::ticket, std::shared_ptr<detail::call>> calls_;
+    detail::ticket tickets_ = 0;
+    std::vector<std::shared_ptr<detail::reply>> at_end_; // run() first, then who stopped it
+    std::function<void()> when_started_;
+    std::vector<std::weak_ptr<subscription>> subscriptions_;
+    stop_figures figures_;
+};
+
+template <typename F>
+void supervisor::shell::step(F& f) {
+    now_ = time_->now();
+    f(*this);
+    if (!carrying_out_)
+        carry_out();
+}
+
+template <typename F>
+void supervisor::shell::post(F f) {
+    if (executor_)
+        asio::post(executor_,
+                   [self = shared_from_this(), f = std::move(f)]() mutable { self->step(f); });
+}
+
+template <typename F>
+void supervisor::shell::on_strand(F f) {
+    if (executor_ && detail::running_in(executor_))
+        step(f);
+    else
+        post(std::move(f));
+}
+
+} // namespace lifeguard
