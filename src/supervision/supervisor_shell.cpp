@@ -1,7 +1,5 @@
 #include "supervision/supervisor_shell.hpp"
 
-#include <lifeguard/log.hpp>
-
 #include "supervision/incarnation.hpp"
 #include "supervision/supervisor_report.hpp"
 
@@ -72,7 +70,7 @@ class supervisor::shell::child_deadline final : public detail::deadline {
 
 supervisor::shell::shell(const asio::any_io_executor& executor, supervisor_options options)
     : executor_(detail::strand_of(executor)), options_(std::move(options)),
-      time_(options_.time ? options_.time : real_time_source()),
+      log_(options_.log), time_(options_.time ? options_.time : real_time_source()),
       deadlines_(detail::deadline_service::of(executor, time_)),
       core_({.intensity = options_.intensity,
              .period = options_.period,
@@ -153,9 +151,7 @@ void supervisor::shell::carry_out() {
     }
     carrying_out_ = false;
     const std::lock_guard lock(mutex_);
-    const auto errors = figures_.observer_errors;
     figures_ = core_.figures();
-    figures_.observer_errors = errors;
 }
 
 void supervisor::shell::perform(detail::action::spawn& a) {
@@ -238,7 +234,7 @@ void supervisor::shell::perform(detail::action::finished& a) {
 void supervisor::shell::perform(detail::action::emit& a) {
     {
         const std::lock_guard lock(mutex_);
-        if (subscriptions_.empty() && !options_.log)
+        if (subscriptions_.empty() && !log_)
             return;
     }
     supervisor_event event;
@@ -254,11 +250,9 @@ void supervisor::shell::perform(detail::action::emit& a) {
 }
 
 void supervisor::shell::tell(const supervisor_event& event) {
-    if (options_.log)
-        guarded([&] {
-            if (const auto record = detail::log_record_of(event))
-                options_.log->write(*record);
-        });
+    if (log_)
+        if (const auto record = detail::log_record_of(event))
+            log_.write(*record);
     std::vector<std::shared_ptr<subscription>> listening;
     {
         const std::lock_guard lock(mutex_);
@@ -267,17 +261,13 @@ void supervisor::shell::tell(const supervisor_event& event) {
             if (auto alive = weak.lock())
                 listening.push_back(std::move(alive));
     }
-    for (const auto& subscriber : listening)
-        guarded([&] { subscriber->f(event); });
-}
-
-template <typename F>
-void supervisor::shell::guarded(F f) {
-    try {
-        f();
-    } catch (...) {
-        const std::lock_guard lock(mutex_);
-        ++figures_.observer_errors;
+    for (const auto& subscriber : listening) {
+        try {
+            subscriber->f(event);
+        } catch (...) {
+            const std::lock_guard lock(mutex_);
+            ++subscriber_errors_;
+        }
     }
 }
 
@@ -290,7 +280,9 @@ std::shared_ptr<void> supervisor::shell::subscribe(std::function<void(const supe
 
 stop_figures supervisor::shell::figures() const {
     const std::lock_guard lock(mutex_);
-    return figures_;
+    stop_figures all = figures_;
+    all.observer_errors = subscriber_errors_ + log_.errors();
+    return all;
 }
 
 void supervisor::shell::context_shutdown() noexcept {

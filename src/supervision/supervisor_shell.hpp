@@ -6,6 +6,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <lifeguard/log.hpp>
 #include <lifeguard/supervisor.hpp>
 
 #include "base/context_hooks.hpp"
@@ -118,8 +119,6 @@ class supervisor::shell final : public detail::context_bound,
     void perform(detail::action::finished& a);
 
     void tell(const supervisor_event& event);
-    template <typename F>
-    void guarded(F f);
 
     std::shared_ptr<detail::reply> at_end(bool first);
     void begin_run();
@@ -137,6 +136,7 @@ class supervisor::shell final : public detail::context_bound,
 
     asio::any_io_executor executor_; // empty once the context is gone
     const supervisor_options options_;
+    const logger log_;
     const std::shared_ptr<time_source> time_;
     const std::shared_ptr<detail::deadline_service> deadlines_;
 
@@ -157,7 +157,8 @@ class supervisor::shell final : public detail::context_bound,
     std::vector<std::shared_ptr<detail::reply>> at_end_; // run() first, then who stopped it
     std::function<void()> when_started_;
     std::vector<std::weak_ptr<subscription>> subscriptions_;
-    stop_figures figures_;
+    std::uint64_t subscriber_errors_ = 0;
+    stop_figures figures_; // as the core had them after the last step
 };
 
 template <typename F>
