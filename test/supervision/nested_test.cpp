@@ -178,6 +178,7 @@ LIFEGUARD_TEST(stopping_the_top_stops_the_tree_in_reverse_order) {
 LIFEGUARD_TEST(killing_a_nested_supervisor_kills_its_children_and_waits_for_them) {
     const auto let_go = std::make_shared<detail::reply>();
     child_spec rock("rock", [let_go] { return deaf(let_go); });
+    rock.restart = restart_type::temporary;
     supervisor_options options = named(ctx, "sub", 1);
     options.kill_grace = 3s; // longer than its parent's
     supervisor sup(ctx.executor(), named(ctx, "top", 1), {nested_supervisor(options, {rock})});
