@@ -1,6 +1,8 @@
 // OTP's restart intensity, by example and against a list that remembers everything.
 #include "supervision/restart_intensity.hpp"
 
+#include "supervision/seed.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
@@ -74,7 +76,7 @@ BOOST_AUTO_TEST_CASE(huge_intensity_remembers_only_what_is_young) {
 }
 
 BOOST_AUTO_TEST_CASE(agrees_with_a_list_on_random_times) {
-    const unsigned seed = std::random_device()();
+    const unsigned seed = lifeguard::test::first_seed();
     BOOST_TEST_CONTEXT("seed " << seed) {
         std::mt19937 random(seed);
         const auto up_to = [&](int n) { return std::uniform_int_distribution<int>(0, n)(random); };
