@@ -162,7 +162,7 @@ asio::awaitable<void> supervisor::shell::stop(std::shared_ptr<shell> self) {
 
 detail::ticket supervisor::shell::open(std::shared_ptr<detail::call> c) {
     const std::lock_guard lock(mutex_);
-    if (!executor_)
+    if (context_gone_)
         throw error_about(errc::no_such_supervisor, {});
     calls_.emplace(++tickets_, std::move(c));
     return tickets_;

@@ -32,7 +32,7 @@ detail::shell_child::shell_child(child_spec spec) : start(std::move(spec.start))
     waits_for_ready = spec.waits_for_ready;
     start_timeout = spec.start_timeout;
     if (spec.executor)
-        wanted_executor = std::make_unique<const asio::any_io_executor>(std::move(spec.executor));
+        own_executor = guarded_executor::make(std::move(spec.executor));
 }
 
 detail::shell_child::~shell_child() = default;
@@ -44,8 +44,8 @@ child_spec detail::shell_child::spec() const {
     spec.type = type;
     spec.waits_for_ready = waits_for_ready;
     spec.start_timeout = start_timeout;
-    if (wanted_executor)
-        spec.executor = *wanted_executor;
+    if (own_executor)
+        spec.executor = own_executor->get();
     return spec;
 }
 
@@ -69,7 +69,7 @@ class supervisor::shell::child_deadline final : public detail::deadline {
 };
 
 supervisor::shell::shell(const asio::any_io_executor& executor, supervisor_options options)
-    : executor_(detail::strand_of(executor)), options_(std::move(options)),
+    : home_(detail::guarded_executor::make(detail::strand_of(executor))), options_(std::move(options)),
       log_(options_.log), time_(options_.time ? options_.time : real_time_source()),
       deadlines_(detail::deadline_service::of(executor, time_)),
       core_({.intensity = options_.intensity,
@@ -109,7 +109,7 @@ void supervisor::shell::is_nested(incarnation& of, std::any info, supervisor nes
 }
 
 void supervisor::shell::ended(incarnation& of) {
-    on_strand([of = incarnation_ptr(&of)](shell& self) {
+    auto news = [of = incarnation_ptr(&of)](shell& self) {
         shell_child& child = of->child();
         if (child.current == of) {
             child.current.reset();
@@ -118,7 +118,11 @@ void supervisor::shell::ended(incarnation& of) {
             self.abandoned_.erase(of);
         }
         self.core_.ended(child, of->number(), of->take_end(), self.now_);
-    });
+    };
+    if (of.is_at_home())
+        step(news);
+    else
+        on_strand(std::move(news));
 }
 
 void supervisor::shell::deadline_passed(const boost::intrusive_ptr<shell_child>& child,
@@ -157,12 +161,16 @@ void supervisor::shell::carry_out() {
 void supervisor::shell::perform(detail::action::spawn& a) {
     shell_child& child = of_shell(a.child);
     try {
-        const incarnation_ptr fresh(new incarnation(
-            shared_from_this(), boost::intrusive_ptr<shell_child>(&child),
-            child.wanted_executor ? detail::strand_of(*child.wanted_executor) : asio::any_io_executor()));
-        child.current = fresh;
-        // Posted, because co_spawn on this very strand would run the child here and now.
-        asio::post(fresh->executor(), [fresh] { fresh->launch(); });
+        std::shared_ptr<detail::guarded_executor> own;
+        if (child.own_executor) {
+            auto strand = child.own_executor->strand();
+            if (!strand)
+                throw error(errc::stopped, "the context of the child's executor was destroyed");
+            own = detail::guarded_executor::make(std::move(strand));
+        }
+        child.current.reset(new incarnation(
+            shared_from_this(), boost::intrusive_ptr<shell_child>(&child), std::move(own)));
+        child.current->start();
     } catch (...) {
         child.current.reset();
         detail::child_end end;
@@ -293,22 +301,21 @@ void supervisor::shell::context_shutdown() noexcept {
     std::function<void()> dropped;
     {
         const std::lock_guard lock(mutex_);
-        ended_ = true;
+        ended_ = context_gone_ = true;
         calls.swap(calls_);
         waiting.swap(at_end_);
         dropped.swap(when_started_);
     }
-    const asio::any_io_executor gone = std::exchange(executor_, asio::any_io_executor());
+    home_->context_shutdown();
     armed_.clear();
-    for (const auto& inc : std::exchange(abandoned_, {}))
-        inc->drop_executor();
+    abandoned_.clear();
     for (const auto& c : core_.children()) {
-        auto& child = const_cast<shell_child&>(static_cast<const shell_child&>(c));
-        if (const auto current = std::move(child.current))
-            current->drop_executor();
+        auto& child = of_shell(detail::child_ptr(const_cast<detail::supervised_child*>(&c)));
+        // In another context it would run on without a supervisor.
+        if (child.current && !child.current->is_at_home())
+            child.current->cancel(asio::cancellation_type::terminal);
         child.current.reset();
         child.nested_supervisor.reset();
-        child.wanted_executor.reset();
     }
     core_.clear();
     actions_.clear();

@@ -4,13 +4,12 @@
 #include <set>
 #include <unordered_map>
 
-#include <boost/asio/post.hpp>
-
 #include <lifeguard/log.hpp>
 #include <lifeguard/supervisor.hpp>
 
 #include "base/context_hooks.hpp"
 #include "base/deadline_service.hpp"
+#include "supervision/guarded_executor.hpp"
 #include "supervision/reply.hpp"
 #include "supervision/supervisor_core.hpp"
 #include "supervision/tree.hpp"
@@ -30,7 +29,7 @@ class shell_child final : public supervised_child {
 
     start_function start;
     incarnation_ptr current; ///< empty when none runs
-    std::unique_ptr<const asio::any_io_executor> wanted_executor;
+    std::shared_ptr<guarded_executor> own_executor; ///< that its spec names
     std::unique_ptr<supervisor> nested_supervisor; ///< of the current incarnation
 };
 
@@ -61,7 +60,7 @@ class supervisor::shell final : public detail::context_bound,
     /// Adds a validated child, before anything runs. Throws `duplicate_id`.
     void add(child_spec spec);
 
-    const asio::any_io_executor& executor() const noexcept { return executor_; }
+    const asio::any_io_executor& executor() const noexcept { return home_->get(); }
     const supervisor_options& options() const noexcept { return options_; }
 
     // Coroutines of the public interface. They own the shell: a handle may be gone when they begin.
@@ -82,7 +81,7 @@ class supervisor::shell final : public detail::context_bound,
     std::shared_ptr<void> subscribe(std::function<void(const supervisor_event&)> f);
     stop_figures figures() const;
 
-    // News from incarnations, on their executors.
+    // News from incarnations, on their executors; `started` on any thread.
     void started(detail::incarnation& of, std::any info);
     void is_nested(detail::incarnation& of, std::any info, supervisor nested);
     void ended(detail::incarnation& of);
@@ -103,7 +102,7 @@ class supervisor::shell final : public detail::context_bound,
     template <typename F>
     void post(F f);
     template <typename F>
-    void step(F& f);
+    void step(F&& f);
 
     void carry_out();
     void perform(detail::action::spawn& a);
@@ -134,7 +133,7 @@ class supervisor::shell final : public detail::context_bound,
     struct sketch;
     sketch draw() const;
 
-    asio::any_io_executor executor_; // empty once the context is gone
+    const std::shared_ptr<detail::guarded_executor> home_; // the strand
     const supervisor_options options_;
     const logger log_;
     const std::shared_ptr<time_source> time_;
@@ -152,6 +151,7 @@ class supervisor::shell final : public detail::context_bound,
     mutable std::mutex mutex_; // guards what follows
     bool ran_ = false;
     bool ended_ = false;
+    bool context_gone_ = false;
     std::unordered_map<detail::ticket, std::shared_ptr<detail::call>> calls_;
     detail::ticket tickets_ = 0;
     std::vector<std::shared_ptr<detail::reply>> at_end_; // run() first, then who stopped it
@@ -162,7 +162,7 @@ class supervisor::shell final : public detail::context_bound,
 };
 
 template <typename F>
-void supervisor::shell::step(F& f) {
+void supervisor::shell::step(F&& f) {
     now_ = time_->now();
     f(*this);
     if (!carrying_out_)
@@ -171,17 +171,12 @@ void supervisor::shell::step(F& f) {
 
 template <typename F>
 void supervisor::shell::post(F f) {
-    if (executor_)
-        asio::post(executor_,
-                   [self = shared_from_this(), f = std::move(f)]() mutable { self->step(f); });
+    home_->post([self = shared_from_this(), f = std::move(f)]() mutable { self->step(f); });
 }
 
 template <typename F>
 void supervisor::shell::on_strand(F f) {
-    if (executor_ && detail::running_in(executor_))
-        step(f);
-    else
-        post(std::move(f));
+    home_->dispatch([self = shared_from_this(), f = std::move(f)]() mutable { self->step(f); });
 }
 
 } // namespace lifeguard

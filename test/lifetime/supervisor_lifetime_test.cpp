@@ -278,6 +278,80 @@ BOOST_AUTO_TEST_CASE(caller_in_another_context_is_answered_when_the_supervisor_s
     BOOST_TEST(static_cast<bool>(thrown));
 }
 
+namespace {
+
+/// A supervisor in one context, its child in another.
+struct two_contexts {
+    std::shared_ptr<manual_time_source> time = std::make_shared<manual_time_source>();
+    std::optional<asio::io_context> far{std::in_place, 1};
+    std::optional<asio::io_context> io{std::in_place, 1};
+    std::optional<supervisor> sup;
+    std::exception_ptr outcome;
+    bool ended = false;
+    int starts = 0;
+    std::string seen;
+
+    two_contexts() {
+        supervisor_options options;
+        options.time = time;
+        child_spec spec("far", [this](child_context self) -> asio::awaitable<void> {
+            const resident here(*sup, self);
+            ++starts;
+            try {
+                co_await forever();
+            } catch (const boost::system::system_error&) {
+                seen = "cancelled";
+            }
+        });
+        spec.executor = far->get_executor();
+        sup.emplace(io->get_executor(), options, std::vector<child_spec>{spec});
+        asio::co_spawn(*io, sup->run(), [this](const std::exception_ptr& e) {
+            outcome = e;
+            ended = true;
+        });
+        poll();
+        BOOST_TEST(starts == 1);
+    }
+
+    void poll() {
+        for (int i = 0; i < 10; ++i)
+            for (auto* context : {&io, &far})
+                if (*context) {
+                    (*context)->restart();
+                    (*context)->poll();
+                }
+    }
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(child_whose_context_ends_has_crashed_and_cannot_be_restarted) {
+    two_contexts w;
+    w.far.reset();
+    BOOST_TEST(frames == 0);
+    w.poll();
+    BOOST_TEST(w.ended);
+    BOOST_TEST(describe(w.outcome) == "exit_shutdown(intensity_exceeded)");
+    BOOST_TEST(w.starts == 1);
+}
+
+BOOST_AUTO_TEST_CASE(child_elsewhere_is_cancelled_when_its_supervisor_s_context_ends) {
+    two_contexts w;
+    w.io.reset();
+    w.poll();
+    BOOST_TEST(w.seen == "cancelled");
+    BOOST_TEST(frames == 0);
+}
+
+BOOST_AUTO_TEST_CASE(child_elsewhere_is_stopped_by_its_supervisor) {
+    two_contexts w;
+    w.sup->request_stop();
+    w.poll();
+    BOOST_TEST(w.seen == "cancelled");
+    BOOST_TEST(w.ended);
+    BOOST_TEST(!w.outcome);
+}
+
 BOOST_AUTO_TEST_CASE(caller_s_context_ends_before_the_answer) {
     asio::io_context io(1);
     const auto time = std::make_shared<manual_time_source>();
