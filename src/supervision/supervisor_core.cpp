@@ -50,6 +50,15 @@ void supervisor_core::remove(supervised_child& child) {
 }
 
 void supervisor_core::clear() noexcept {
+    // Start functions may own anything, also whoever owns this core.
+    const auto waiting = std::move(waiting_);
+    const auto actions = std::move(actions_);
+    waiting_.clear();
+    actions_.clear();
+    remove_all();
+}
+
+void supervisor_core::remove_all() noexcept {
     index_.clear();
     children_.clear_and_dispose([](supervised_child* c) { intrusive_ptr_release(c); });
 }
@@ -246,7 +255,7 @@ void supervisor_core::finish() {
         break;
     }
     actions_.emplace_back(std::move(outcome_));
-    clear();
+    remove_all();
 }
 
 void supervisor_core::ask(supervised_child& child, stop_purpose purpose, time_point now) {

@@ -58,7 +58,7 @@ class supervisor_core {
     child_counts counts() const noexcept;
     const stop_figures& figures() const noexcept { return figures_; }
 
-    /// Lets go of all children, without a word.
+    /// Lets go of everything, without a word to anyone.
     void clear() noexcept;
 
   private:
@@ -129,6 +129,7 @@ class supervisor_core {
     void set_deadline(supervised_child& child, time_point now, duration after);
     void clear_deadline(supervised_child& child);
     void remove(supervised_child& child);
+    void remove_all() noexcept;
     void count(const exit_reason& reason) noexcept;
     void answer(ticket to, std::optional<errc> code = {}, std::exception_ptr cause = {});
     void emit(event what, context when, supervised_child* child, exit_reason reason = {});
