@@ -1,19 +1,19 @@
 #pragma once
 
+#include "base/context_hooks.hpp"
+#include "base/executors.hpp"
+
+#include <boost/asio/post.hpp>
+
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <utility>
 
-#include <boost/asio/post.hpp>
-
-#include "base/context_hooks.hpp"
-#include "base/executors.hpp"
-
 namespace lifeguard::detail {
 
-/// An executor whose context may end before whoever keeps it: then it is let go of, and nothing is posted
-/// to it any more. Thread-safe but for `get`.
+/// An executor whose context may end before whoever keeps it: then it is let go of, and nothing is
+/// posted to it any more. Thread-safe but for `get`.
 class guarded_executor final : public context_bound {
   public:
     static std::shared_ptr<guarded_executor> make(asio::any_io_executor executor) {

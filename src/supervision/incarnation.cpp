@@ -8,13 +8,9 @@
 
 namespace lifeguard {
 
-const std::string& child_context::id() const noexcept {
-    return incarnation_->child().id;
-}
+const std::string& child_context::id() const noexcept { return incarnation_->child().id; }
 
-unsigned child_context::incarnation() const noexcept {
-    return incarnation_->number();
-}
+unsigned child_context::incarnation() const noexcept { return incarnation_->number(); }
 
 const asio::any_io_executor& child_context::executor() const noexcept {
     return incarnation_->executor();
@@ -25,12 +21,11 @@ void child_context::ready(std::any info) const {
         incarnation_->ready(std::move(info));
 }
 
-bool child_context::stop_requested() const noexcept {
-    return incarnation_->stop_requested();
-}
+bool child_context::stop_requested() const noexcept { return incarnation_->stop_requested(); }
 
 child_body::child_body(supervisor nested, std::any info)
-    : run_(nested.run()), info_(std::move(info)),
+    : run_(nested.run()),
+      info_(std::move(info)),
       nested_(std::make_shared<supervisor>(std::move(nested))) {}
 
 namespace detail {
@@ -59,8 +54,11 @@ class incarnation::on_end {
 };
 
 incarnation::incarnation(std::shared_ptr<supervisor::shell> shell,
-                         boost::intrusive_ptr<shell_child> child, std::shared_ptr<guarded_executor> own)
-    : shell_(std::move(shell)), child_(std::move(child)), own_(std::move(own)),
+                         boost::intrusive_ptr<shell_child> child,
+                         std::shared_ptr<guarded_executor> own)
+    : shell_(std::move(shell)),
+      child_(std::move(child)),
+      own_(std::move(own)),
       number_(child_->incarnation) {}
 
 incarnation::~incarnation() = default;
@@ -128,9 +126,7 @@ std::optional<asio::awaitable<void>> incarnation::call_start() {
     return body.take_run();
 }
 
-void incarnation::ready(std::any info) {
-    shell_->started(*this, std::move(info));
-}
+void incarnation::ready(std::any info) { shell_->started(*this, std::move(info)); }
 
 void incarnation::cancel(asio::cancellation_type type) {
     stop_requested_.store(true, std::memory_order_relaxed);

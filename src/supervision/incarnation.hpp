@@ -1,16 +1,16 @@
 #pragma once
 
-#include <atomic>
+#include "supervision/supervisor_shell.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
 
-#include "supervision/supervisor_shell.hpp"
+#include <atomic>
 
 namespace lifeguard::detail {
 
 /// One run of a child: its coroutine, the signal that cancels it, and what it knows of itself. Its
-/// coroutine keeps it, and it keeps the child's start function and the supervisor: what a coroutine uses
-/// outlives it, however long that is.
+/// coroutine keeps it, and it keeps the child's start function and the supervisor: what a coroutine
+/// uses outlives it, however long that is.
 class incarnation {
   public:
     /// `own` is where it runs; empty: on its supervisor's strand.
@@ -31,7 +31,8 @@ class incarnation {
     /// Starts the coroutine, on its executor and on nobody else's stack.
     void start();
 
-    /// Raises the flag at once and cancels the coroutine on its executor, unless it has ended by then.
+    /// Raises the flag at once and cancels the coroutine on its executor, unless it has ended by
+    /// then.
     void cancel(asio::cancellation_type type);
 
     void ready(std::any info);

@@ -11,9 +11,7 @@ using detail::shell_child;
 
 namespace {
 
-shell_child& of_shell(const detail::child_ptr& child) {
-    return static_cast<shell_child&>(*child);
-}
+shell_child& of_shell(const detail::child_ptr& child) { return static_cast<shell_child&>(*child); }
 
 shutdown_policy shutdown_of(const child_spec& spec) {
     if (spec.shutdown)
@@ -52,7 +50,8 @@ child_spec detail::shell_child::spec() const {
 /// The one deadline of a child.
 class supervisor::shell::child_deadline final : public detail::deadline {
   public:
-    child_deadline(std::weak_ptr<shell> of, boost::intrusive_ptr<shell_child> child, std::uint64_t id)
+    child_deadline(std::weak_ptr<shell> of, boost::intrusive_ptr<shell_child> child,
+                   std::uint64_t id)
         : shell_(std::move(of)), child_(std::move(child)), id_(id) {}
 
     std::uint64_t id() const noexcept { return id_; }
@@ -69,8 +68,10 @@ class supervisor::shell::child_deadline final : public detail::deadline {
 };
 
 supervisor::shell::shell(const asio::any_io_executor& executor, supervisor_options options)
-    : home_(detail::guarded_executor::make(detail::strand_of(executor))), options_(std::move(options)),
-      log_(options_.log), time_(options_.time ? options_.time : real_time_source()),
+    : home_(detail::guarded_executor::make(detail::strand_of(executor))),
+      options_(std::move(options)),
+      log_(options_.log),
+      time_(options_.time ? options_.time : real_time_source()),
       deadlines_(detail::deadline_service::of(executor, time_)),
       core_({.intensity = options_.intensity,
              .period = options_.period,
@@ -80,9 +81,7 @@ supervisor::shell::shell(const asio::any_io_executor& executor, supervisor_optio
 supervisor::shell::~shell() = default;
 
 void supervisor::shell::add(child_spec spec) {
-    std::string id = spec.id;
-    if (!core_.add(detail::child_ptr(new shell_child(std::move(spec)))))
-        throw error_about(errc::duplicate_id, id);
+    core_.add(detail::child_ptr(new shell_child(std::move(spec))));
 }
 
 // ---- what happens
@@ -97,7 +96,9 @@ void supervisor::shell::is_nested(incarnation& of, std::any info, supervisor nes
     {
         shell& below = *nested.shell_;
         const std::lock_guard lock(below.mutex_);
-        below.when_started_ = [of = incarnation_ptr(&of), info = std::move(info)] { of->ready(info); };
+        below.when_started_ = [of = incarnation_ptr(&of), info = std::move(info)] {
+            of->ready(info);
+        };
     }
     on_strand([of = incarnation_ptr(&of), nested = std::move(nested)](shell&) mutable {
         shell_child& child = of->child();
@@ -205,9 +206,7 @@ void supervisor::shell::perform(detail::action::set_deadline& a) {
     deadlines_->arm(*armed, a.at);
 }
 
-void supervisor::shell::perform(detail::action::clear_deadline& a) {
-    armed_.erase(a.child.get());
-}
+void supervisor::shell::perform(detail::action::clear_deadline& a) { armed_.erase(a.child.get()); }
 
 void supervisor::shell::perform(detail::action::repeat_restart& a) {
     post([child = a.child, incarnation = a.incarnation](shell& self) {
@@ -294,8 +293,8 @@ stop_figures supervisor::shell::figures() const {
 }
 
 void supervisor::shell::context_shutdown() noexcept {
-    // Everything here may be the last to own what it lets go of, and user code may run while it goes:
-    // first take it out, then let it go, without the lock.
+    // Everything here may be the last to own what it lets go of, and user code may run while it
+    // goes: first take it out, then let it go, without the lock.
     decltype(calls_) calls;
     decltype(at_end_) waiting;
     std::function<void()> dropped;

@@ -1,18 +1,17 @@
 #pragma once
 
-#include <mutex>
-#include <set>
-#include <unordered_map>
-
-#include <lifeguard/log.hpp>
-#include <lifeguard/supervisor.hpp>
-
 #include "base/context_hooks.hpp"
 #include "base/deadline_service.hpp"
 #include "supervision/guarded_executor.hpp"
 #include "supervision/reply.hpp"
 #include "supervision/supervisor_core.hpp"
 #include "supervision/tree.hpp"
+#include <lifeguard/log.hpp>
+#include <lifeguard/supervisor.hpp>
+
+#include <mutex>
+#include <set>
+#include <unordered_map>
 
 namespace lifeguard::detail {
 
@@ -28,9 +27,9 @@ class shell_child final : public supervised_child {
     child_spec spec() const;
 
     start_function start;
-    incarnation_ptr current; ///< empty when none runs
+    incarnation_ptr current;                        ///< empty when none runs
     std::shared_ptr<guarded_executor> own_executor; ///< that its spec names
-    std::unique_ptr<supervisor> nested_supervisor; ///< of the current incarnation
+    std::unique_ptr<supervisor> nested_supervisor;  ///< of the current incarnation
 };
 
 /// A call of the public interface that waits for its answer.
@@ -47,8 +46,8 @@ class call final : public reply {
 
 namespace lifeguard {
 
-/// What supervisor handles share: the strand around the core. It feeds the core with what happens and
-/// carries out what the core decides. Everything that touches the core runs on the strand.
+/// What supervisor handles share: the strand around the core. It feeds the core with what happens
+/// and carries out what the core decides. Everything that touches the core runs on the strand.
 class supervisor::shell final : public detail::context_bound,
                                 public std::enable_shared_from_this<shell> {
   public:
@@ -57,7 +56,7 @@ class supervisor::shell final : public detail::context_bound,
     shell(const asio::any_io_executor& executor, supervisor_options options);
     ~shell() override;
 
-    /// Adds a validated child, before anything runs. Throws `duplicate_id`.
+    /// Adds a validated child, before anything runs.
     void add(child_spec spec);
 
     const asio::any_io_executor& executor() const noexcept { return home_->get(); }
@@ -67,10 +66,11 @@ class supervisor::shell final : public detail::context_bound,
     static asio::awaitable<void> run(std::shared_ptr<shell> self);
     static asio::awaitable<void> stop(std::shared_ptr<shell> self);
     static asio::awaitable<started_child> start_child(std::shared_ptr<shell> self, child_spec spec);
-    static asio::awaitable<started_child> restart_child(std::shared_ptr<shell> self, std::string id);
+    static asio::awaitable<started_child> restart_child(std::shared_ptr<shell> self,
+                                                        std::string id);
     /// Terminates, removes or kills.
-    static asio::awaitable<void> change(std::shared_ptr<shell> self, detail::child_request::kind what,
-                                        std::string id);
+    static asio::awaitable<void> change(std::shared_ptr<shell> self,
+                                        detail::child_request::kind what, std::string id);
     static asio::awaitable<std::vector<child_info>> which_children(std::shared_ptr<shell> self);
     static asio::awaitable<child_counts> count_children(std::shared_ptr<shell> self);
     static asio::awaitable<child_spec> get_childspec(std::shared_ptr<shell> self, std::string id);
@@ -85,7 +85,8 @@ class supervisor::shell final : public detail::context_bound,
     void started(detail::incarnation& of, std::any info);
     void is_nested(detail::incarnation& of, std::any info, supervisor nested);
     void ended(detail::incarnation& of);
-    void deadline_passed(const boost::intrusive_ptr<detail::shell_child>& child, std::uint64_t deadline);
+    void deadline_passed(const boost::intrusive_ptr<detail::shell_child>& child,
+                         std::uint64_t deadline);
 
     void context_shutdown() noexcept override;
 

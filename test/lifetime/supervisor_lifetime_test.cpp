@@ -1,8 +1,7 @@
-// Supervisors, handles and contexts end in any order, at any moment: a scenario is cut after 0, 1, 2 ...
-// handlers, until it has run to its end. Without a sanitizer these tests only show that nothing crashes or
-// hangs, and that every coroutine frame is destroyed.
+// Supervisors, handles and contexts end in any order, at any moment: a scenario is cut after 0, 1,
+// 2 ... handlers, until it has run to its end. Without a sanitizer these tests only show that
+// nothing crashes or hangs, and that every coroutine frame is destroyed.
 #include "supervision/puppet.hpp"
-
 #include <lifeguard/shielded.hpp>
 
 #include <boost/asio/co_spawn.hpp>
@@ -21,9 +20,12 @@ namespace {
 std::atomic<int> frames = 0;
 std::atomic<bool> cut_off = false;
 
-/// In a coroutine's frame: counts it, and calls the supervisor while it is destroyed, as users' objects do.
+/// In a coroutine's frame: counts it, and calls the supervisor while it is destroyed, as users'
+/// objects do.
 struct resident {
-    resident(supervisor in, child_context self) : sup(std::move(in)), context(std::move(self)) { ++frames; }
+    resident(supervisor in, child_context self) : sup(std::move(in)), context(std::move(self)) {
+        ++frames;
+    }
     resident(const resident&) = delete;
     resident& operator=(const resident&) = delete;
     ~resident() {
@@ -93,9 +95,7 @@ struct world {
     }
 
     child_spec rock() {
-        child_spec spec("rock", [this]() -> asio::awaitable<void> {
-            co_await deaf(never);
-        });
+        child_spec spec("rock", [this]() -> asio::awaitable<void> { co_await deaf(never); });
         spec.executor = io->get_executor();
         spec.restart = restart_type::temporary;
         return spec;
@@ -358,7 +358,8 @@ BOOST_AUTO_TEST_CASE(caller_s_context_ends_before_the_answer) {
     supervisor_options options;
     options.time = time;
     const auto let_go = std::make_shared<detail::reply>();
-    supervisor sup(io.get_executor(), options, {child_spec("rock", [let_go] { return deaf(let_go); })});
+    supervisor sup(io.get_executor(), options,
+                   {child_spec("rock", [let_go] { return deaf(let_go); })});
     asio::co_spawn(io, sup.run(), [](const std::exception_ptr&) {});
     io.poll();
     {

@@ -1,6 +1,5 @@
 // Children managed by calls.
 #include "supervision/puppet.hpp"
-
 #include <lifeguard/shielded.hpp>
 
 using namespace std::chrono_literals;

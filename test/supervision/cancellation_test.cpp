@@ -1,9 +1,7 @@
 // Asking, forcing, abandoning: what a coroutine makes of its cancellation.
-#include "supervision/puppet.hpp"
-
-#include <lifeguard/shielded.hpp>
-
 #include "base/executors.hpp"
+#include "supervision/puppet.hpp"
+#include <lifeguard/shielded.hpp>
 
 #include <thread>
 
@@ -12,46 +10,6 @@ using namespace lifeguard;
 using namespace lifeguard::test;
 
 BOOST_AUTO_TEST_SUITE(cancellation)
-
-namespace {
-
-/// Cleans up for `by`, shielded, when it is asked to stop.
-asio::awaitable<void> cleans_up(test_context& ctx, duration by, std::shared_ptr<journal> notes) {
-    try {
-        co_await forever();
-    } catch (const boost::system::system_error&) {
-        notes->add("asked");
-    }
-    co_await shield();
-    co_await sleep(ctx.time, by);
-    notes->add("clean");
-}
-
-/// Ends only when it is let go, and notes that it was. What it swallows it does not even see.
-struct immovable {
-    std::shared_ptr<detail::reply> let_go = std::make_shared<detail::reply>();
-    std::shared_ptr<journal> notes = std::make_shared<journal>();
-    bool throws_at_the_end = false;
-
-    child_spec spec(shutdown_policy shutdown) const {
-        child_spec s("rock", [*this]() -> asio::awaitable<void> {
-            co_await deaf(let_go);
-            notes->add("let go");
-            if (throws_at_the_end)
-                throw std::runtime_error("too late");
-        });
-        s.shutdown = shutdown;
-        return s;
-    }
-};
-
-supervisor_options impatient(test_context& ctx) {
-    supervisor_options options = flags(ctx);
-    options.kill_grace = 50ms;
-    return options;
-}
-
-} // namespace
 
 LIFEGUARD_TEST(CAN_01_child_waiting_on_a_timer_ends_in_the_same_turn) {
     child_spec spec("a", [&]() -> asio::awaitable<void> { co_await sleep(ctx.time, 1h); });
@@ -72,7 +30,7 @@ LIFEGUARD_TEST(CAN_01_child_waiting_on_a_timer_ends_in_the_same_turn) {
 
 LIFEGUARD_TEST(CAN_02_shielded_clean_up_is_completed) {
     const auto notes = std::make_shared<journal>();
-    child_spec spec("a", [&] { return cleans_up(ctx, 200ms, notes); });
+    child_spec spec("a", [&] { return cleans_up(ctx.time, 200ms, notes); });
     spec.shutdown = shutdown_policy::after(1000ms);
     supervisor sup(ctx.executor(), flags(ctx), {spec});
     listener heard(sup);
@@ -90,7 +48,7 @@ LIFEGUARD_TEST(CAN_02_shielded_clean_up_is_completed) {
 
 LIFEGUARD_TEST(CAN_03_clean_up_that_takes_too_long_is_cancelled_by_force) {
     const auto notes = std::make_shared<journal>();
-    child_spec spec("a", [&] { return cleans_up(ctx, 3000ms, notes); });
+    child_spec spec("a", [&] { return cleans_up(ctx.time, 3000ms, notes); });
     spec.shutdown = shutdown_policy::after(1000ms);
     supervisor sup(ctx.executor(), flags(ctx), {spec});
     listener heard(sup);
@@ -107,7 +65,8 @@ LIFEGUARD_TEST(CAN_03_clean_up_that_takes_too_long_is_cancelled_by_force) {
 LIFEGUARD_TEST(CAN_04_immovable_child_is_abandoned_and_accounted) {
     const immovable rock;
     const puppet a("a");
-    supervisor sup(ctx.executor(), impatient(ctx), {a.spec(), rock.spec(shutdown_policy::after(100ms))});
+    supervisor sup(ctx.executor(), impatient(ctx),
+                   {a.spec(), rock.spec(shutdown_policy::after(100ms))});
     listener heard(sup);
     const auto run = ctx.spawn(sup.run());
     ctx.settle();
@@ -116,8 +75,9 @@ LIFEGUARD_TEST(CAN_04_immovable_child_is_abandoned_and_accounted) {
     ctx.advance(149ms);
     BOOST_TEST(heard.take() == "");
     ctx.advance(1ms);
-    BOOST_TEST(heard.take() ==
-               "abandoned rock1, exited rock1 killed(abandoned), exited a1 shutdown, ended shutdown");
+    BOOST_TEST(
+        heard.take() ==
+        "abandoned rock1, exited rock1 killed(abandoned), exited a1 shutdown, ended shutdown");
     BOOST_TEST(outcome(run) == "returned");
     const stop_figures f = sup.figures();
     BOOST_TEST(f.abandoned_total == 1U);
@@ -203,8 +163,9 @@ LIFEGUARD_TEST(CAN_06_abandoned_child_that_ends_at_last_changes_nothing_but_the_
         ctx.settle();
         ctx.await(sup.kill_child("rock"));
         ctx.advance(50ms);
-        BOOST_TEST(heard.take() == "started rock1, abandoned rock1, exited rock1 killed(abandoned), "
-                                   "restart rock1, started rock2");
+        BOOST_TEST(heard.take() ==
+                   "started rock1, abandoned rock1, exited rock1 killed(abandoned), "
+                   "restart rock1, started rock2");
         BOOST_TEST(sup.figures().abandoned_live == 1U);
         rock.let_go->arrive();
         ctx.settle();
@@ -326,7 +287,8 @@ LIFEGUARD_TEST(CAN_08_clean_up_that_throws_is_reported_and_the_stop_goes_on) {
     ctx.settle();
     heard.take();
     ctx.await(sup.stop());
-    BOOST_TEST(heard.take() == "exited b1 error(clean-up failed), exited a1 shutdown, ended shutdown");
+    BOOST_TEST(heard.take() ==
+               "exited b1 error(clean-up failed), exited a1 shutdown, ended shutdown");
     BOOST_TEST_REQUIRE(contexts.size() == 2U);
     BOOST_CHECK(contexts[0] == supervisor_event::context::shutdown_error);
     BOOST_CHECK(contexts[1] == supervisor_event::context::shutdown);
@@ -348,127 +310,6 @@ LIFEGUARD_TEST(CAN_10_many_waiting_children_are_stopped_together) {
     BOOST_TEST(f.stops_shutdown == many);
     BOOST_TEST(f.force_cancel_total == 0U);
     BOOST_TEST(f.abandoned_live == 0U);
-}
-
-// Rule M-01: "operation aborted" may come from anywhere.
-LIFEGUARD_TEST(cancellation_that_nobody_asked_for_is_an_error) {
-    const auto gate = std::make_shared<detail::reply>();
-    child_spec spec("a", [gate]() -> asio::awaitable<void> {
-        co_await detail::reply::wait(gate);
-        throw boost::system::system_error(asio::error::operation_aborted, "socket");
-    });
-    spec.restart = restart_type::temporary;
-    supervisor sup(ctx.executor(), flags(ctx), {spec});
-    listener heard(sup);
-    const auto run = ctx.spawn(sup.run());
-    ctx.settle();
-    heard.take();
-    gate->arrive();
-    ctx.settle();
-    BOOST_TEST(heard.take().starts_with("exited a1 error(socket: "));
-    ctx.await(sup.stop());
-}
-
-LIFEGUARD_TEST(exception_of_any_type_is_an_error) {
-    child_spec spec("a", []() -> asio::awaitable<void> {
-        co_await asio::post(asio::use_awaitable);
-        throw 42; // NOLINT
-    });
-    spec.restart = restart_type::temporary;
-    supervisor sup(ctx.executor(), flags(ctx), {spec});
-    listener heard(sup);
-    const auto run = ctx.spawn(sup.run());
-    ctx.settle();
-    BOOST_TEST(heard.take() == "started a1, exited a1 error(an exception that is no std::exception)");
-    ctx.await(sup.stop());
-}
-
-LIFEGUARD_TEST(cancelling_run_in_total_asks_the_children_to_stop) {
-    const auto notes = std::make_shared<journal>();
-    child_spec spec("a", [&] { return cleans_up(ctx, 200ms, notes); });
-    supervisor sup(ctx.executor(), flags(ctx), {spec});
-    auto run = ctx.spawn_on(sup.executor(), sup.run());
-    ctx.settle();
-    run.cancel(asio::cancellation_type::total);
-    ctx.advance(200ms);
-    BOOST_TEST(outcome(run) == "returned");
-    BOOST_TEST(notes->take() == "asked, clean");
-}
-
-LIFEGUARD_TEST(cancelling_run_terminally_cancels_the_children_by_force) {
-    std::vector<child_spec> specs;
-    for (const char* id : {"a", "b", "c"})
-        specs.emplace_back(id, [&ctx]() -> asio::awaitable<void> {
-            auto busy = [&ctx]() -> asio::awaitable<void> { co_await sleep(ctx.time, 1h); };
-            co_await shielded(busy);
-        });
-    const immovable rock;
-    specs.push_back(rock.spec(shutdown_policy::infinity()));
-    supervisor sup(ctx.executor(), impatient(ctx), specs);
-    listener heard(sup);
-    auto run = ctx.spawn(sup.run());
-    ctx.settle();
-    run.cancel(asio::cancellation_type::total);
-    ctx.advance(10min);
-    BOOST_TEST(!run.ready());
-    run.cancel(asio::cancellation_type::terminal);
-    ctx.advance(50ms);
-    BOOST_TEST(outcome(run) == "returned");
-    BOOST_TEST(sup.figures().stops_killed == 4U);
-    BOOST_TEST(sup.figures().abandoned_live == 1U);
-    rock.let_go->arrive();
-    ctx.settle();
-}
-
-LIFEGUARD_TEST(cancelled_call_leaves_its_caller_free) {
-    const immovable rock;
-    supervisor sup(ctx.executor(), impatient(ctx), {rock.spec(shutdown_policy::infinity())});
-    const auto run = ctx.spawn(sup.run());
-    ctx.settle();
-    auto call = ctx.spawn(sup.terminate_child("rock"));
-    ctx.settle();
-    BOOST_TEST(!call.ready());
-    call.cancel();
-    ctx.settle();
-    BOOST_TEST(call.ready());
-    BOOST_CHECK(call.error() == asio::error::operation_aborted);
-    rock.let_go->arrive();
-    ctx.settle();
-    BOOST_TEST(counts(ctx, sup) == "1,0,0,1"); // what it asked for happened all the same
-    ctx.await(sup.stop());
-}
-
-LIFEGUARD_TEST(child_can_terminate_itself) {
-    supervisor* handle = nullptr;
-    child_spec spec("a", [&]() -> asio::awaitable<void> {
-        co_await asio::post(asio::use_awaitable);
-        co_await handle->terminate_child("a");
-    });
-    supervisor sup(ctx.executor(), flags(ctx), {spec});
-    handle = &sup;
-    const auto run = ctx.spawn(sup.run());
-    ctx.settle();
-    BOOST_TEST(list(ctx, sup) == "a not_started 1");
-    BOOST_TEST(sup.figures().stops_shutdown == 1U);
-    ctx.await(sup.stop());
-}
-
-LIFEGUARD_TEST(child_on_its_own_executor_is_stopped_and_restarted_there) {
-    const puppet a("a");
-    child_spec spec = a.spec();
-    spec.executor = ctx.executor();
-    supervisor sup(ctx.executor(), flags(ctx), {spec});
-    const auto run = ctx.spawn(sup.run());
-    ctx.settle();
-    a.crashes();
-    ctx.settle();
-    BOOST_TEST(list(ctx, sup) == "a running 2");
-    ctx.await(sup.kill_child("a"));
-    ctx.settle();
-    BOOST_TEST(list(ctx, sup) == "a running 3");
-    ctx.await(sup.stop());
-    BOOST_TEST(outcome(run) == "returned");
-    BOOST_TEST(a.live() == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

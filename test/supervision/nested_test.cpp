@@ -1,7 +1,6 @@
 // Supervisors below supervisors.
-#include "supervision/puppet.hpp"
-
 #include "base/executors.hpp"
+#include "supervision/puppet.hpp"
 
 using namespace std::chrono_literals;
 using namespace lifeguard;
@@ -24,7 +23,8 @@ LIFEGUARD_TEST(tree_shows_supervisors_below_supervisors) {
     two.fails_to_start(0);
     child_spec idle = puppet("idle").spec();
     supervisor sup(ctx.executor(), named(ctx, "engine", 5),
-                   {store.spec(), nested_supervisor(named(ctx, "images", 5), {one.spec(), two.spec()}),
+                   {store.spec(),
+                    nested_supervisor(named(ctx, "images", 5), {one.spec(), two.spec()}),
                     nested_supervisor(named(ctx, "mail", 1), {mail.spec()}), idle});
     const auto run = ctx.spawn(sup.run());
     ctx.settle();
@@ -73,7 +73,8 @@ LIFEGUARD_TEST(nested_supervisor_that_gives_up_is_restarted_with_its_first_child
     BOOST_TEST(heard.take() == "started sub1");
     a.crashes();
     ctx.settle();
-    BOOST_TEST(heard.take() == "exited sub1 shutdown(intensity_exceeded), restart sub1, started sub2");
+    BOOST_TEST(heard.take() ==
+               "exited sub1 shutdown(intensity_exceeded), restart sub1, started sub2");
     BOOST_TEST(a.live() == 1);
     BOOST_TEST(a.starts() == 3);
     ctx.await(sup.stop());

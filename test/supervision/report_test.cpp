@@ -1,10 +1,8 @@
 // What supervisors tell: events, reports, log lines.
-#include "supervision/puppet.hpp"
-
-#include "support/log_capture.hpp"
-
 #include "supervision/one_line.hpp"
+#include "supervision/puppet.hpp"
 #include "supervision/tree.hpp"
+#include "support/log_capture.hpp"
 
 using namespace std::chrono_literals;
 using namespace lifeguard;
@@ -29,8 +27,9 @@ supervisor_event crash_of(std::string child, std::string text) {
 } // namespace
 
 BOOST_AUTO_TEST_CASE(SUP_62_report_names_supervisor_context_reason_child_and_incarnation) {
-    BOOST_TEST(to_string(crash_of("a", "boom")) ==
-               "supervisor 'top': child 'a' (incarnation 2) child_exited: error(boom) [child_terminated]");
+    BOOST_TEST(
+        to_string(crash_of("a", "boom")) ==
+        "supervisor 'top': child 'a' (incarnation 2) child_exited: error(boom) [child_terminated]");
 }
 
 BOOST_AUTO_TEST_CASE(SUP_62_report_is_one_line) {
@@ -40,7 +39,8 @@ BOOST_AUTO_TEST_CASE(SUP_62_report_is_one_line) {
 }
 
 BOOST_AUTO_TEST_CASE(SUP_62_long_texts_are_cut) {
-    const std::string text = to_string(crash_of(std::string(10000, 'i'), std::string(1000000, 'x')));
+    const std::string text =
+        to_string(crash_of(std::string(10000, 'i'), std::string(1000000, 'x')));
     BOOST_TEST(text.size() < 2000U);
     BOOST_TEST(text.find("iii...") != std::string::npos);
     BOOST_TEST(text.find("xxx...") != std::string::npos);
@@ -59,7 +59,9 @@ BOOST_AUTO_TEST_CASE(one_line_cuts_between_characters_and_replaces_what_is_no_te
     BOOST_TEST(one_line("abcdef", 3) == "...");
     BOOST_TEST(one_line("abc", 3) == "abc");
     for (std::size_t size = 3; size < 40; ++size)
-        BOOST_TEST(one_line("\xf0\x9f\xa6\xad\xf0\x9f\xa6\xad\xff\xff\xff\xffplain text", size).size() <= size);
+        BOOST_TEST(
+            one_line("\xf0\x9f\xa6\xad\xf0\x9f\xa6\xad\xff\xff\xff\xffplain text", size).size() <=
+            size);
 }
 
 BOOST_AUTO_TEST_CASE(exit_reasons_as_text) {
@@ -92,7 +94,8 @@ BOOST_AUTO_TEST_CASE(intensity_is_described_in_whole_seconds_where_that_is_exact
 LIFEGUARD_TEST(SUP_63_a_subscriber_that_throws_disturbs_nobody) {
     const puppet a("a");
     supervisor sup(ctx.executor(), flags(ctx), {a.spec()});
-    const auto bad = sup.subscribe([](const supervisor_event&) { throw std::runtime_error("bad"); });
+    const auto bad =
+        sup.subscribe([](const supervisor_event&) { throw std::runtime_error("bad"); });
     listener good(sup);
     const auto run = ctx.spawn(sup.run());
     ctx.settle();

@@ -1,6 +1,5 @@
 // OTP's restart intensity, by example and against a list that remembers everything.
 #include "supervision/restart_intensity.hpp"
-
 #include "supervision/seed.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -11,17 +10,15 @@
 #include <vector>
 
 using namespace std::chrono_literals;
+using lifeguard::detail::restart_intensity;
 using lifeguard::duration;
 using lifeguard::time_point;
-using lifeguard::detail::restart_intensity;
 
 BOOST_AUTO_TEST_SUITE(intensity)
 
 namespace {
 
-time_point at(duration since_start) {
-    return time_point(1h) + since_start;
-}
+time_point at(duration since_start) { return time_point(1h) + since_start; }
 
 /// Rule M-07, word by word.
 class naive_intensity {
@@ -89,7 +86,7 @@ BOOST_AUTO_TEST_CASE(agrees_with_a_list_on_random_times) {
             for (int i = 0; i < 200; ++i) {
                 // Bursts, pauses, and ages of exactly a period.
                 const int step = up_to(9);
-                now += step < 5 ? duration::zero()
+                now += step < 5   ? duration::zero()
                        : step < 8 ? duration(std::chrono::milliseconds(up_to(5)))
                        : step < 9 ? period
                                   : 2 * period + 1ns;

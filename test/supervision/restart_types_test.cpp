@@ -86,7 +86,8 @@ LIFEGUARD_TEST(SUP_32_temporary_child_that_returns_is_forgotten) {
 LIFEGUARD_TEST(SUP_33_temporary_child_that_exits_with_shutdown_is_forgotten) {
     one_child one(ctx, restart_type::temporary);
     BOOST_TEST(one.after_leaving("") == " | 0,0,0,0");
-    BOOST_TEST(ctx.await(one.sup.start_child(one.child.spec(restart_type::temporary))).incarnation == 1);
+    BOOST_TEST(
+        ctx.await(one.sup.start_child(one.child.spec(restart_type::temporary))).incarnation == 1);
     BOOST_TEST(one.after_leaving("why") == " | 0,0,0,0");
 }
 
@@ -97,9 +98,10 @@ LIFEGUARD_TEST(SUP_34_temporary_child_that_crashes_is_forgotten) {
 
 // Killed is abnormal, like a crash.
 LIFEGUARD_TEST(killed_child_is_restarted_unless_it_is_temporary) {
-    for (const auto& [type, expected] : {std::pair(restart_type::permanent, "a running 2 | 1,1,0,1"),
-                                         std::pair(restart_type::transient, "a running 2 | 1,1,0,1"),
-                                         std::pair(restart_type::temporary, " | 0,0,0,0")}) {
+    for (const auto& [type, expected] :
+         {std::pair(restart_type::permanent, "a running 2 | 1,1,0,1"),
+          std::pair(restart_type::transient, "a running 2 | 1,1,0,1"),
+          std::pair(restart_type::temporary, " | 0,0,0,0")}) {
         one_child one(ctx, type);
         listener heard(one.sup);
         ctx.await(one.sup.kill_child("a"));

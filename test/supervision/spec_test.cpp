@@ -12,7 +12,8 @@ BOOST_AUTO_TEST_SUITE(spec)
 namespace {
 
 /// The error of a supervisor's constructor: "code: text".
-std::string refusal(test_context& ctx, supervisor_options options, std::vector<child_spec> children = {}) {
+std::string refusal(test_context& ctx, supervisor_options options,
+                    std::vector<child_spec> children = {}) {
     try {
         const supervisor sup(ctx.executor(), std::move(options), std::move(children));
     } catch (const error& e) {
@@ -83,7 +84,8 @@ LIFEGUARD_TEST(SUP_14_specs_without_id_or_start_are_refused) {
                "invalid_option: supervisor 'top', child '': id is empty");
     const std::string no_start = "invalid_option: supervisor 'top', child 'a': start is empty";
     BOOST_TEST(refusal_of(ctx, child_spec("a", start_function())) == no_start);
-    BOOST_TEST(refusal_of(ctx, child_spec("a", std::function<asio::awaitable<void>()>())) == no_start);
+    BOOST_TEST(refusal_of(ctx, child_spec("a", std::function<asio::awaitable<void>()>())) ==
+               no_start);
     asio::awaitable<void> (*none)() = nullptr;
     BOOST_TEST(refusal_of(ctx, child_spec("a", none)) == no_start);
 }
@@ -92,7 +94,8 @@ LIFEGUARD_TEST(SUP_15_fields_out_of_range_are_refused_by_name_and_value) {
     const std::string of_a = "invalid_option: supervisor 'top', child 'a': ";
     child_spec restart = waits("a");
     restart.restart = static_cast<restart_type>(7);
-    BOOST_TEST(refusal_of(ctx, restart) == of_a + "restart is 7, must be permanent, transient or temporary");
+    BOOST_TEST(refusal_of(ctx, restart) ==
+               of_a + "restart is 7, must be permanent, transient or temporary");
     child_spec shutdown = waits("a");
     shutdown.shutdown = shutdown_policy::after(-10ms);
     BOOST_TEST(refusal_of(ctx, shutdown) == of_a + "shutdown is -10 ms, must be not negative");
@@ -101,11 +104,13 @@ LIFEGUARD_TEST(SUP_15_fields_out_of_range_are_refused_by_name_and_value) {
     BOOST_TEST(refusal_of(ctx, type) == of_a + "type is -1, must be worker or supervisor");
     child_spec timeout = waits("a");
     timeout.start_timeout = -1s;
-    BOOST_TEST(refusal_of(ctx, timeout) == of_a + "start_timeout is -1000 ms, must be not negative");
+    BOOST_TEST(refusal_of(ctx, timeout) ==
+               of_a + "start_timeout is -1000 ms, must be not negative");
 }
 
 LIFEGUARD_TEST(SUP_15_all_valid_combinations_are_accepted) {
-    for (const auto restart : {restart_type::permanent, restart_type::transient, restart_type::temporary})
+    for (const auto restart :
+         {restart_type::permanent, restart_type::transient, restart_type::temporary})
         for (const auto shutdown : {shutdown_policy::after(0ms), shutdown_policy::after(1000ms),
                                     shutdown_policy::infinity(), shutdown_policy::brutal()})
             for (const auto type : {child_type::worker, child_type::supervisor}) {
@@ -131,20 +136,25 @@ LIFEGUARD_TEST(SUP_17_flags_out_of_range_are_refused) {
         return text.substr(0, text.find(" is ", text.find("': ")));
     };
     const std::string top = "invalid_option: supervisor 'top': ";
-    BOOST_TEST(field(refusal_with(ctx, [](options& o) { o.strategy = static_cast<strategy>(9); })) ==
-               top + "strategy");
+    BOOST_TEST(field(refusal_with(ctx, [](options& o) {
+                   o.strategy = static_cast<strategy>(9);
+               })) == top + "strategy");
     // What a negative and an infinite intensity look like in an unsigned.
-    BOOST_TEST(field(refusal_with(ctx, [](options& o) { o.intensity = static_cast<unsigned>(-1); })) ==
-               top + "intensity");
-    BOOST_TEST(field(refusal_with(ctx, [](options& o) { o.intensity = static_cast<unsigned>(-10); })) ==
-               top + "intensity");
+    BOOST_TEST(field(refusal_with(ctx, [](options& o) {
+                   o.intensity = static_cast<unsigned>(-1);
+               })) == top + "intensity");
+    BOOST_TEST(field(refusal_with(ctx, [](options& o) {
+                   o.intensity = static_cast<unsigned>(-10);
+               })) == top + "intensity");
     BOOST_TEST(field(refusal_with(ctx, [](options& o) { o.period = 0s; })) == top + "period");
     BOOST_TEST(field(refusal_with(ctx, [](options& o) { o.period = -1s; })) == top + "period");
-    BOOST_TEST(field(refusal_with(ctx, [](options& o) { o.period = duration::max(); })) == top + "period");
-    BOOST_TEST(field(refusal_with(ctx, [](options& o) { o.kill_grace = -1s; })) == top + "kill_grace");
-    BOOST_TEST(field(refusal_with(
-                   ctx, [](options& o) { o.auto_shutdown = static_cast<auto_shutdown>(3); })) ==
-               top + "auto_shutdown");
+    BOOST_TEST(field(refusal_with(ctx, [](options& o) { o.period = duration::max(); })) ==
+               top + "period");
+    BOOST_TEST(field(refusal_with(ctx, [](options& o) { o.kill_grace = -1s; })) ==
+               top + "kill_grace");
+    BOOST_TEST(field(refusal_with(ctx, [](options& o) {
+                   o.auto_shutdown = static_cast<auto_shutdown>(3);
+               })) == top + "auto_shutdown");
     BOOST_TEST(refusal_with(ctx, [](options& o) { o.name.clear(); }) ==
                "invalid_option: supervisor '': name is empty");
     BOOST_TEST(refusal_with(ctx, [](options& o) { o.intensity = 0; }) == "");
@@ -152,9 +162,11 @@ LIFEGUARD_TEST(SUP_17_flags_out_of_range_are_refused) {
 }
 
 LIFEGUARD_TEST(options_that_are_not_supported_yet_are_refused_by_name) {
-    for (const auto s : {strategy::one_for_all, strategy::rest_for_one, strategy::simple_one_for_one})
-        BOOST_TEST(refusal_with(ctx, [s](supervisor_options& o) { o.strategy = s; })
-                       .starts_with("unsupported: supervisor 'top': strategy"));
+    for (const auto s :
+         {strategy::one_for_all, strategy::rest_for_one, strategy::simple_one_for_one})
+        BOOST_TEST(refusal_with(ctx, [s](supervisor_options& o) {
+                       o.strategy = s;
+                   }).starts_with("unsupported: supervisor 'top': strategy"));
     BOOST_TEST(refusal_with(ctx, [](supervisor_options& o) {
                    o.auto_shutdown = auto_shutdown::any_significant;
                }).starts_with("unsupported: supervisor 'top': auto_shutdown"));
@@ -195,7 +207,8 @@ LIFEGUARD_TEST(shutdown_of_any_length_is_representable) {
     BOOST_TEST(!shutdown_policy::brutal().is_infinite());
     // So long that its end is beyond the clock.
     child_spec spec = waits("a");
-    spec.shutdown = shutdown_policy::after(std::chrono::duration_cast<std::chrono::milliseconds>(duration::max()));
+    spec.shutdown = shutdown_policy::after(
+        std::chrono::duration_cast<std::chrono::milliseconds>(duration::max()));
     supervisor sup(ctx.executor(), flags(ctx), {spec});
     const auto run = ctx.spawn(sup.run());
     ctx.settle();

@@ -154,8 +154,9 @@ LIFEGUARD_TEST(SUP_11_failed_initial_start_stops_what_has_started) {
         BOOST_TEST(e.detail() == "supervisor 'top', child 'c': no start");
         BOOST_TEST(nested_cause(e) == "no start");
     }
-    BOOST_TEST(heard.take() == "started a1, started b1, failed c1 error(no start), exited b1 shutdown, "
-                               "exited a1 shutdown, ended error(no start)");
+    BOOST_TEST(heard.take() ==
+               "started a1, started b1, failed c1 error(no start), exited b1 shutdown, "
+               "exited a1 shutdown, ended error(no start)");
     BOOST_TEST(error_of(ctx, sup.count_children()) == "no_such_supervisor");
 }
 
@@ -279,7 +280,8 @@ LIFEGUARD_TEST(child_that_returns_before_it_is_ready_has_not_started) {
     spec.waits_for_ready = true;
     supervisor sup(ctx.executor(), flags(ctx));
     const auto run = ctx.spawn(sup.run());
-    BOOST_TEST(failure_of(ctx, sup.start_child(spec)).starts_with("start_failed: it ended before it was ready"));
+    BOOST_TEST(failure_of(ctx, sup.start_child(spec))
+                   .starts_with("start_failed: it ended before it was ready"));
     ctx.await(sup.stop());
 }
 

@@ -1,6 +1,5 @@
 // How a supervisor stops its children, and itself.
 #include "supervision/puppet.hpp"
-
 #include <lifeguard/shielded.hpp>
 
 using namespace std::chrono_literals;
@@ -31,7 +30,8 @@ LIFEGUARD_TEST(SUP_48_children_with_infinite_patience_are_stopped_without_a_time
     ctx.settle();
     heard.take();
     std::size_t alarms = 0;
-    const auto watch = sup.subscribe([&](const supervisor_event&) { alarms += ctx.time->alarms(); });
+    const auto watch =
+        sup.subscribe([&](const supervisor_event&) { alarms += ctx.time->alarms(); });
     ctx.await(sup.stop());
     BOOST_TEST(heard.take() == "exited b1 shutdown, exited a1 shutdown, ended shutdown");
     BOOST_TEST(alarms == 0U);
