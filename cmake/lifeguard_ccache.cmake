@@ -16,6 +16,9 @@ set(settings CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,includ
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     list(APPEND settings "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_ABSSTDERR=true)
     add_compile_options("-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.")
+    # ccache compiles "../../test/x.cpp" then; the tests' messages name "test/x.cpp".
+    file(RELATIVE_PATH up "${PROJECT_BINARY_DIR}" "${PROJECT_SOURCE_DIR}/")
+    add_compile_options("-fmacro-prefix-map=${up}=")
 endif()
 
 set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env ${settings} "${LIFEGUARD_CCACHE}")

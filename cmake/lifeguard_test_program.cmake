@@ -21,6 +21,7 @@ function(lifeguard_test_program name)
 
     add_test(NAME ${name} COMMAND test_${name}
         --log_level=test_suite
+        --color_output=no
         --report_format=XML
         --report_level=detailed
         "--report_sink=${LIFEGUARD_TEST_REPORTS}/${name}.xml")

@@ -2,6 +2,7 @@
 
 #include <lifeguard/time_source.hpp>
 
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -20,9 +21,9 @@ class manual_time_source final : public time_source {
     std::unique_ptr<alarm> make_alarm(asio::any_io_executor executor,
                                       std::function<void()> wake) override;
 
-    /// Moves time on to `at` and posts the wake-up of every alarm that is due, earliest first. To
-    /// let each one act before the next falls due, move from one `next_alarm()` to the next and run
-    /// the executor in between.
+    /// Moves time on to `at` and posts the wake-up of every alarm that is due, earliest first, and
+    /// of those due at once in the order in which they were set. To let each one act before the
+    /// next falls due, move from one `next_alarm()` to the next and run the executor in between.
     void advance_to(time_point at);
     void advance(duration by) { advance_to(now() + by); }
 
@@ -45,6 +46,7 @@ class manual_time_source final : public time_source {
     time_point now_;
     duration wall_offset_;
     std::set<manual_alarm*, earlier> alarms_;
+    std::uint64_t sets_ = 0;
 };
 
 } // namespace lifeguard

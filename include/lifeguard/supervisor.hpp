@@ -205,6 +205,9 @@ class supervisor {
     const asio::any_io_executor& executor() const noexcept;
 
     class shell;
+    explicit supervisor(std::shared_ptr<shell> s) noexcept : shell_(std::move(s)) {}
+    /// For those who keep a weak reference.
+    const std::shared_ptr<shell>& share() const noexcept { return shell_; }
 
   private:
     std::shared_ptr<shell> shell_;

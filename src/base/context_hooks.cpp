@@ -1,8 +1,8 @@
 #include "base/context_hooks.hpp"
 
-#include <algorithm>
-
 #include <boost/asio/query.hpp>
+
+#include <algorithm>
 
 namespace lifeguard::detail {
 
@@ -15,12 +15,20 @@ context_hooks& context_hooks::of(const asio::any_io_executor& executor) {
 }
 
 void context_hooks::add(std::weak_ptr<context_bound> bound) {
-    const std::lock_guard lock(mutex_);
-    if (bound_.size() >= prune_at_) {
-        std::erase_if(bound_, [](const auto& b) { return b.expired(); });
-        prune_at_ = std::max<std::size_t>(64, 2 * bound_.size());
+    {
+        const std::lock_guard lock(mutex_);
+        if (!shut_down_) {
+            if (bound_.size() >= prune_at_) {
+                std::erase_if(bound_, [](const auto& b) { return b.expired(); });
+                prune_at_ = std::max<std::size_t>(64, 2 * bound_.size());
+            }
+            bound_.push_back(std::move(bound));
+            return;
+        }
     }
-    bound_.push_back(std::move(bound));
+    // Handlers that the context destroys after our shutdown may still make things.
+    if (const auto alive = bound.lock())
+        alive->context_shutdown();
 }
 
 void context_hooks::shutdown() noexcept {
@@ -30,6 +38,7 @@ void context_hooks::shutdown() noexcept {
         {
             const std::lock_guard lock(mutex_);
             bound.swap(bound_);
+            shut_down_ = bound.empty();
         }
         if (bound.empty())
             return;

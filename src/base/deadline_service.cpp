@@ -1,9 +1,10 @@
 #include "base/deadline_service.hpp"
 
+#include "base/assert.hpp"
+#include "base/executors.hpp"
+
 #include <unordered_map>
 #include <vector>
-
-#include "base/executors.hpp"
 
 namespace lifeguard::detail {
 namespace {
@@ -19,6 +20,7 @@ class deadline_services final : public asio::execution_context::service {
     std::shared_ptr<deadline_service> get(const asio::any_io_executor& executor,
                                           const std::shared_ptr<time_source>& time) {
         const std::lock_guard lock(mutex_);
+        std::erase_if(services_, [](const auto& s) { return s.second.expired(); });
         auto& weak = services_[time.get()];
         auto found = weak.lock();
         if (!found) {
@@ -68,6 +70,7 @@ void deadline_service::arm(deadline& d, time_point at) {
     const std::lock_guard lock(mutex_);
     if (!alarm_)
         return;
+    LIFEGUARD_ASSERT(!d.service_ || d.service_.get() == this, "a deadline has one service");
     if (d.hook_.is_linked())
         armed_.erase(armed_.iterator_to(d));
     else

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <memory>
-#include <mutex>
+#include "base/context_hooks.hpp"
+#include <lifeguard/time_source.hpp>
 
 #include <boost/intrusive/set.hpp>
 
-#include <lifeguard/time_source.hpp>
-
-#include "base/context_hooks.hpp"
+#include <memory>
+#include <mutex>
 
 namespace lifeguard::detail {
 
@@ -21,8 +20,8 @@ class deadline : public std::enable_shared_from_this<deadline> {
     deadline& operator=(const deadline&) = delete;
     virtual ~deadline();
 
-    /// The moment has come. Called without any lock, on the service's executor. A call that races with
-    /// `disarm` or a later `arm` may come nevertheless: look at your own state before you act.
+    /// The moment has come. Called without any lock, on the service's executor. A call that races
+    /// with `disarm` or a later `arm` may come nevertheless: look at your own state before you act.
     virtual void expired(time_point now) = 0;
 
   private:
@@ -33,8 +32,8 @@ class deadline : public std::enable_shared_from_this<deadline> {
     std::shared_ptr<deadline_service> service_; // set while armed
 };
 
-/// All deadlines of one context and time source behind one armed timer. Arming is O(1) for the usual
-/// deadline, later than those armed before it, and O(log n) for any other. Thread-safe.
+/// All deadlines of one context and time source behind one armed timer. Arming is O(1) for the
+/// usual deadline, later than those armed before it, and O(log n) for any other. Thread-safe.
 class deadline_service final : public context_bound,
                                public std::enable_shared_from_this<deadline_service> {
   public:
@@ -61,13 +60,14 @@ class deadline_service final : public context_bound,
 
   private:
     struct earlier {
-        bool operator()(const deadline& a, const deadline& b) const noexcept { return a.at_ < b.at_; }
+        bool operator()(const deadline& a, const deadline& b) const noexcept {
+            return a.at_ < b.at_;
+        }
     };
-    using deadlines =
-        boost::intrusive::multiset<deadline,
-                                   boost::intrusive::member_hook<deadline, decltype(deadline::hook_),
-                                                                 &deadline::hook_>,
-                                   boost::intrusive::compare<earlier>>;
+    using deadlines = boost::intrusive::multiset<
+        deadline,
+        boost::intrusive::member_hook<deadline, decltype(deadline::hook_), &deadline::hook_>,
+        boost::intrusive::compare<earlier>>;
 
     void wake();
     void set_alarm(); // with the mutex held

@@ -31,7 +31,8 @@ text text_of(errc e) noexcept {
     case errc::already_started:
         return {"already_started", "a child with this id is running"};
     case errc::already_present:
-        return {"already_present", "a child with this id exists and is not running: restart or delete it"};
+        return {"already_present",
+                "a child with this id exists and is not running: restart or delete it"};
     case errc::running:
         return {"running", "the child is running: terminate it first"};
     case errc::executing:
@@ -77,7 +78,9 @@ text text_of(errc e) noexcept {
 class category final : public boost::system::error_category {
   public:
     const char* name() const noexcept override { return "lifeguard"; }
-    std::string message(int value) const override { return text_of(static_cast<errc>(value)).message; }
+    std::string message(int value) const override {
+        return text_of(static_cast<errc>(value)).message;
+    }
 };
 
 } // namespace
@@ -87,12 +90,8 @@ const boost::system::error_category& lifeguard_category() noexcept {
     return instance;
 }
 
-error_code make_error_code(errc e) noexcept {
-    return {static_cast<int>(e), lifeguard_category()};
-}
+error_code make_error_code(errc e) noexcept { return {static_cast<int>(e), lifeguard_category()}; }
 
-std::string_view name_of(errc e) noexcept {
-    return text_of(e).name;
-}
+std::string_view name_of(errc e) noexcept { return text_of(e).name; }
 
 } // namespace lifeguard

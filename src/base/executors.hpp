@@ -1,10 +1,10 @@
 #pragma once
 
+#include <lifeguard/time_source.hpp>
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/strand.hpp>
-
-#include <lifeguard/time_source.hpp>
 
 namespace lifeguard::detail {
 
@@ -19,8 +19,8 @@ inline asio::any_io_executor below_strand(const asio::any_io_executor& executor)
     return executor;
 }
 
-/// A new strand over `executor`, of the concrete type where there is one: such a strand costs half of
-/// what one over `any_io_executor` does.
+/// A new strand over `executor`, of the concrete type where there is one: such a strand costs half
+/// of what one over `any_io_executor` does.
 inline asio::any_io_executor new_strand(const asio::any_io_executor& executor) {
     const asio::any_io_executor base = below_strand(executor);
     if (const auto* io = base.target<io_executor>())
@@ -36,8 +36,8 @@ inline asio::any_io_executor strand_of(const asio::any_io_executor& executor) {
     return new_strand(executor);
 }
 
-/// Whether the calling thread is running a handler of `executor`, so that work for it may be done in
-/// place. False when that cannot be known.
+/// Whether the calling thread is running a handler of `executor`, so that work for it may be done
+/// in place. False when that cannot be known.
 inline bool running_in(const asio::any_io_executor& executor) noexcept {
     if (const auto* io = executor.target<io_executor>())
         return io->running_in_this_thread();

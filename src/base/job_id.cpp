@@ -1,5 +1,6 @@
 #include <lifeguard/job_id.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <random>
 
@@ -20,9 +21,7 @@ int digit(char c) noexcept {
     return -1;
 }
 
-constexpr bool is_dash(std::size_t i) noexcept {
-    return i == 8 || i == 13 || i == 18 || i == 23;
-}
+constexpr bool is_dash(std::size_t i) noexcept { return i == 8 || i == 13 || i == 18 || i == 23; }
 
 // splitmix64: spreads a seed over the generator's state.
 std::uint64_t mix(std::uint64_t& x) noexcept {
@@ -89,9 +88,12 @@ std::uint64_t job_id_generator::random() noexcept {
 }
 
 job_id job_id_generator::next(wall_time now) noexcept {
-    const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch());
-    const auto time = static_cast<std::uint64_t>(since.count()) << 12;
-    // Within a millisecond the 12 bits count up; when they run over, the id runs ahead of the clock.
+    const auto since =
+        std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+    // Before 1970 there are no such ids; a negative number would pass for the far future.
+    const std::uint64_t time = since < 0 ? 0 : static_cast<std::uint64_t>(since) << 12;
+    // Within a millisecond the 12 bits count up; when they run over, the id runs ahead of the
+    // clock.
     last_time_ = std::max(time, last_time_ + 1);
     const std::uint64_t high = ((last_time_ >> 12) << 16) | version_7 | (last_time_ & 0xfff);
     return {high, variant | (random() & variant_mask)};

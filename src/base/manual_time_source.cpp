@@ -1,8 +1,8 @@
 #include <lifeguard/manual_time_source.hpp>
 
-#include <vector>
-
 #include <boost/asio/post.hpp>
+
+#include <algorithm>
 
 namespace lifeguard {
 
@@ -10,7 +10,8 @@ class manual_time_source::manual_alarm final : public alarm {
   public:
     manual_alarm(manual_time_source& source, asio::any_io_executor executor,
                  std::function<void()> wake)
-        : source_(source), executor_(std::move(executor)),
+        : source_(source),
+          executor_(std::move(executor)),
           wake_(std::make_shared<std::function<void()>>(std::move(wake))) {}
 
     ~manual_alarm() override { clear(); }
@@ -19,6 +20,7 @@ class manual_time_source::manual_alarm final : public alarm {
         const std::lock_guard lock(source_.mutex_);
         source_.alarms_.erase(this);
         at_ = at;
+        order_ = ++source_.sets_;
         if (at > source_.now_)
             source_.alarms_.insert(this);
         else
@@ -31,6 +33,7 @@ class manual_time_source::manual_alarm final : public alarm {
     }
 
     time_point at() const noexcept { return at_; }
+    std::uint64_t order() const noexcept { return order_; }
 
     void fire() {
         asio::post(executor_, [wake = wake_] { (*wake)(); });
@@ -41,13 +44,14 @@ class manual_time_source::manual_alarm final : public alarm {
     asio::any_io_executor executor_;
     std::shared_ptr<std::function<void()>> wake_;
     time_point at_;
+    std::uint64_t order_ = 0;
 };
 
 bool manual_time_source::earlier::operator()(const manual_alarm* a,
                                              const manual_alarm* b) const noexcept {
     if (a->at() != b->at())
         return a->at() < b->at();
-    return std::less<>()(a, b);
+    return a->order() < b->order();
 }
 
 // An ordinary date, so that wall times in tests look like wall times.
@@ -63,7 +67,8 @@ time_point manual_time_source::now() const noexcept {
 
 wall_time manual_time_source::wall_now() const noexcept {
     const std::lock_guard lock(mutex_);
-    return wall_time(std::chrono::duration_cast<wall_time::duration>(now_.time_since_epoch() + wall_offset_));
+    const duration since_epoch = now_.time_since_epoch() + wall_offset_;
+    return wall_time(std::chrono::duration_cast<wall_time::duration>(since_epoch));
 }
 
 std::unique_ptr<alarm> manual_time_source::make_alarm(asio::any_io_executor executor,
@@ -95,7 +100,8 @@ std::size_t manual_time_source::alarms() const {
 
 void manual_time_source::set_wall(wall_time at) {
     const std::lock_guard lock(mutex_);
-    wall_offset_ = std::chrono::duration_cast<duration>(at.time_since_epoch()) - now_.time_since_epoch();
+    const auto since_epoch = std::chrono::duration_cast<duration>(at.time_since_epoch());
+    wall_offset_ = since_epoch - now_.time_since_epoch();
 }
 
 } // namespace lifeguard

@@ -1,32 +1,44 @@
 #pragma once
 
-#include <optional>
-#include <utility>
+#include "base/assert.hpp"
+#include "base/executors.hpp"
 
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/dispatch.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/container/small_vector.hpp>
 #include <boost/intrusive/list.hpp>
 
-#include "base/executors.hpp"
+#include <exception>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
 
 namespace lifeguard::detail {
 
 /// The completion handler of a coroutine suspended with `suspend`: eight bytes, no allocation.
-using resumption = asio::async_result<asio::use_awaitable_t<>, void()>::handler_type;
+/// Boost gives it no public name; by its public one, async_result<use_awaitable_t<>>::handler_type,
+/// each wait would cost a coroutine frame more.
+using resumption = asio::detail::awaitable_async_op_handler<void(), asio::any_io_executor>;
+static_assert(sizeof(resumption) == sizeof(void*));
 
-/// A coroutine that waits in one of our lists. It lies in the waiting coroutine's frame, together with
-/// what it waits for; whoever takes it out, under the list's lock, is the only one who may resume it.
-class parked_coroutine : public boost::intrusive::list_base_hook<> {
+/// A coroutine that waits in one of our lists. It lies in the waiting coroutine's frame, together
+/// with what it waits for; whoever takes it out, under the list's lock, is the only one who may
+/// resume it.
+class parked_coroutine : public boost::intrusive::list_base_hook<
+                             boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
   public:
     bool is_parked() const noexcept { return resumption_.has_value(); }
     void park(resumption r) { resumption_.emplace(std::move(r)); }
 
     resumption take() {
+        LIFEGUARD_ASSERT(is_parked(), "nobody is parked here");
         resumption r(std::move(*resumption_));
         resumption_.reset();
+        if (is_linked())
+            unlink();
         return r;
     }
 
@@ -34,22 +46,57 @@ class parked_coroutine : public boost::intrusive::list_base_hook<> {
     std::optional<resumption> resumption_;
 };
 
-/// Suspends the calling coroutine and hands its resumption to `f`, once it is safe to resume it from any
-/// thread. `f` must not throw. Name `f` first and pass it as an lvalue: g++ 12 destroys the captures of a
-/// temporary twice.
+/// All coroutines parked with one core, so that they can be let go of when their context dies.
+/// Guarded by the core's lock.
+class parking_lot {
+  public:
+    void park(parked_coroutine& p, resumption r) {
+        p.park(std::move(r));
+        parked_.push_back(p);
+    }
+
+    /// Takes everybody out. Destroying the answer, without the lock, unwinds their frames.
+    std::vector<resumption> clear() {
+        std::vector<resumption> all;
+        while (!parked_.empty())
+            all.push_back(parked_.front().take());
+        return all;
+    }
+
+  private:
+    boost::intrusive::list<parked_coroutine, boost::intrusive::constant_time_size<false>> parked_;
+};
+
+/// Hands a resumption to the function it was made with.
 template <typename F>
-asio::awaitable<void> suspend(F& f) {
-    return asio::async_initiate<const asio::use_awaitable_t<>, void()>(
-        [&f](resumption r) { f(std::move(r)); }, asio::use_awaitable);
+struct hand_over {
+    F* f;
+    void operator()(resumption r) const { (*f)(std::move(r)); }
+};
+
+/// `co_await suspend(f)` suspends the calling coroutine and hands its resumption to `f`, once it is
+/// safe to resume it from any thread. `f` must not throw, and is named first: g++ 12 destroys the
+/// captures of a temporary twice.
+template <typename F>
+auto suspend(F& f) {
+    return asio::async_initiate<const asio::deferred_t, void()>(hand_over<F>{&f}, asio::deferred);
 }
 
-/// Resumes a coroutine in place when the calling thread may, otherwise through its executor. Never call
-/// this with a lock held: the coroutine runs on until it suspends again.
+/// Resumes a coroutine in place when the calling thread may, otherwise through its executor. Never
+/// call this with a lock held: the coroutine runs on until it suspends again. What leaves the
+/// completion handler of a coroutine that ends meanwhile comes out of its context's run(), as it
+/// would have without us; the waker does not see it.
 inline void resume_in_place(resumption r) {
-    if (running_in(r.get_executor()))
-        std::move(r)();
-    else
+    const asio::any_io_executor executor = r.get_executor();
+    if (!running_in(executor)) {
         asio::post(std::move(r));
+        return;
+    }
+    try {
+        std::move(r)();
+    } catch (...) {
+        asio::post(executor, [e = std::current_exception()] { std::rethrow_exception(e); });
+    }
 }
 
 /// Coroutines to be resumed once the lock that guards their lists has been released.
@@ -60,10 +107,13 @@ class wake_list {
         wakes_.push_back(wake(p.take(), in_place));
     }
 
-    bool empty() const noexcept { return wakes_.empty(); }
+    /// Also calls `f`, before anybody is resumed. For what is rare.
+    void defer(std::function<void()> f) { deferred_.push_back(std::move(f)); }
 
     /// Resumes them all, in the order in which they were added. No lock may be held.
     void run() {
+        for (auto& f : std::exchange(deferred_, {}))
+            f();
         for (wake& w : wakes_) {
             if (w.in_place)
                 resume_in_place(std::move(w.what));
@@ -80,6 +130,7 @@ class wake_list {
         bool in_place;
     };
     boost::container::small_vector<wake, 4> wakes_;
+    std::vector<std::function<void()>> deferred_;
 };
 
 } // namespace lifeguard::detail

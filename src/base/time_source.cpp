@@ -8,7 +8,8 @@ namespace {
 class steady_alarm final : public alarm {
   public:
     steady_alarm(asio::any_io_executor executor, std::function<void()> wake)
-        : timer_(std::move(executor)), wake_(std::make_shared<std::function<void()>>(std::move(wake))) {}
+        : timer_(std::move(executor)),
+          wake_(std::make_shared<std::function<void()>>(std::move(wake))) {}
 
     void set(time_point at) override {
         timer_.expires_at(at);

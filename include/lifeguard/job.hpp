@@ -1,0 +1,143 @@
+#pragma once
+
+#include <lifeguard/error.hpp>
+#include <lifeguard/job_id.hpp>
+#include <lifeguard/json_fwd.hpp>
+#include <lifeguard/time_source.hpp>
+
+#include <boost/system/result.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lifeguard {
+
+/// Where a job is in its life. docs/job-states.md draws who moves it where.
+enum class job_state : std::uint8_t {
+    scheduled, ///< waits for its `run_at`; the queue's upkeep moves it on
+    available, ///< ready to be taken
+    executing, ///< leased to a worker, which finishes it
+    retryable, ///< failed, waits for its next attempt; the queue's upkeep moves it on
+    completed, ///< final: a result is recorded
+    cancelled, ///< final: withdrawn before it was done
+    discarded, ///< final: out of attempts, or told not to try again; its errors are kept
+};
+
+/// "available" and so on; what JSON, logs and metrics say.
+std::string_view name_of(job_state state) noexcept;
+constexpr bool is_final(job_state s) noexcept { return s >= job_state::completed; }
+
+/// The most urgent and the least urgent priority, and the default.
+inline constexpr int priority_first = 0;
+inline constexpr int priority_last = 9;
+inline constexpr int priority_default = 5;
+
+/// What a job's text may look like at most.
+struct job_limits {
+    std::size_t payload_max = 1U << 20U; ///< bytes of payload text. Defaults to 1 MiB
+    unsigned depth_max = 512;            ///< nesting of arrays and objects inside the payload
+};
+
+/// A job to be submitted. Members that are left alone get the queue's or the pool's defaults.
+class new_job {
+  public:
+    /// The payload as a value. Errors: `too_deep`, `malformed_json` when a string in it is not
+    /// UTF-8.
+    new_job(std::string job_kind, const json& payload);
+    /// Without payload: null.
+    explicit new_job(std::string job_kind);
+    /// The payload as JSON text made elsewhere: checked when the job is submitted, carried as it is.
+    static new_job from_text(std::string job_kind, std::string payload);
+
+    std::string kind;
+
+    /// Empty: the first queue of the pool, or "default".
+    std::string queue;
+
+    /// 0, the most urgent, to 9. Defaults to 5.
+    int priority = priority_default;
+
+    /// Not before this wall time. In the past: now.
+    std::optional<wall_time> run_at;
+
+    /// Not before so long from submission. Must not be negative, nor be set together with `run_at`.
+    duration delay = duration::zero();
+
+    /// How often it may be tried. Zero: 20 when submitted, 1 when executed.
+    unsigned max_attempts = 0;
+
+    /// How long one attempt may take. Zero: the worker pool's `process_timeout`.
+    duration timeout = duration::zero();
+
+    /// An id of your own; the nil id: lifeguard makes one.
+    job_id id;
+
+    const std::string& payload_text() const noexcept { return payload_; }
+    std::string take_payload() noexcept { return std::move(payload_); }
+
+    /// Whether the payload is known to be one well-formed JSON value within `default` limits
+    /// already.
+    bool payload_checked() const noexcept { return checked_; }
+
+  private:
+    friend class job_parser;
+
+    std::string payload_;
+    bool checked_ = false;
+};
+
+/// What is wrong with the text of a job.
+struct job_parse_error {
+    error_code code;
+    std::string member;       ///< the member at fault; empty when the text as a whole is
+    std::size_t position = 0; ///< byte offset in the text
+    std::string message;      ///< "member 'priority' at byte 17: must be 0 to 9"
+};
+
+/// Throws `lifeguard::error`; found by boost::system::result::value().
+[[noreturn]] void throw_exception_from_error(const job_parse_error& e,
+                                             const boost::source_location&);
+
+/// Reads a job from JSON: an object with `kind`, and optionally `payload`, `queue`, `priority`,
+/// `run_at` (RFC 3339) or `delay_ms`, `max_attempts`, `timeout_ms`, `id`. The payload is kept byte
+/// for byte. Unknown and repeated members are errors. Memory use is bounded by the text's length,
+/// whatever the text is.
+boost::system::result<new_job, job_parse_error> parse_job(std::string_view text,
+                                                          const job_limits& limits = job_limits());
+
+/// Checks a payload's text: well-formed JSON, UTF-8, within the limits. Throws `error` naming the
+/// position.
+void check_payload(std::string_view text, const job_limits& limits);
+
+/// One failed attempt.
+struct attempt_error {
+    unsigned attempt = 0;
+    wall_time at;
+    std::string text;
+};
+
+/// A job as it was when asked for.
+struct job_info {
+    job_id id;
+    std::string kind;
+    std::string queue;
+    job_state state = job_state::available;
+    int priority = priority_default;
+    unsigned attempt = 0; ///< attempts charged so far
+    unsigned max_attempts = 0;
+    std::uint32_t deliveries = 0; ///< how often it has been taken
+    wall_time created_at;
+    wall_time run_at;
+    std::optional<wall_time> attempted_at;
+    std::optional<wall_time> finished_at;
+    std::string payload; ///< JSON text
+    std::string result;  ///< JSON text; empty until completed
+    std::vector<attempt_error> errors;
+    bool waits_for_handler = false; ///< available, but nobody here can run its kind
+};
+
+} // namespace lifeguard

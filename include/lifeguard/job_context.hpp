@@ -1,0 +1,54 @@
+#pragma once
+
+#include <lifeguard/job_id.hpp>
+#include <lifeguard/json_fwd.hpp>
+#include <lifeguard/time_source.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace lifeguard {
+
+namespace detail {
+struct job_record;
+}
+
+/// The job that a handler runs. Valid until the handler's coroutine ends; used on its strand only.
+class job_context {
+  public:
+    job_context(const detail::job_record& record, std::string_view worker) noexcept;
+    ~job_context();
+    job_context(const job_context&) = delete;
+    job_context& operator=(const job_context&) = delete;
+
+    const job_id& id() const noexcept;
+    std::string_view kind() const noexcept;
+    std::string_view queue() const noexcept;
+    int priority() const noexcept;
+    /// 1 for the first attempt.
+    unsigned attempt() const noexcept { return attempt_; }
+    unsigned max_attempts() const noexcept;
+
+    /// Counts the deliveries of this job: with the id, a fencing token for what the handler writes
+    /// elsewhere.
+    std::uint32_t delivery() const noexcept { return delivery_; }
+
+    /// The id of the worker that runs it, "images/3".
+    std::string_view worker() const noexcept { return worker_; }
+
+    /// The payload as it was submitted.
+    std::string_view payload_text() const noexcept;
+    /// The payload, parsed at the first call.
+    const json& payload();
+
+  private:
+    const detail::job_record& record_;
+    std::string_view worker_;
+    // Copies: the record counts on when the job is taken away from a handler that does not stop.
+    unsigned attempt_;
+    std::uint32_t delivery_;
+    std::unique_ptr<json> payload_;
+};
+
+} // namespace lifeguard

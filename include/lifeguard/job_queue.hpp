@@ -1,0 +1,154 @@
+#pragma once
+
+#include <lifeguard/backoff.hpp>
+#include <lifeguard/handler.hpp>
+#include <lifeguard/job.hpp>
+#include <lifeguard/store.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lifeguard {
+
+class log_sink;
+class metrics_registry;
+
+namespace detail {
+class queue_core;
+}
+
+/// Validated by the queue's constructor; the error names the field.
+struct queue_options {
+    /// How many unfinished jobs one queue holds; one more is refused with `queue_full`. Defaults to
+    /// 10 million.
+    std::size_t jobs_max = 10'000'000;
+
+    /// How many different kinds and queues there may be. Default to 1,000.
+    std::size_t kinds_max = 1000;
+    std::size_t queues_max = 1000;
+
+    /// Limits of payloads. Default to 1 MiB and 512 levels.
+    job_limits limits;
+
+    /// How long a lease lasts unless it is renewed. The engine renews those of its workers. 1 s to
+    /// 24 h; any other value means the default. Defaults to 30 s.
+    duration lease = std::chrono::seconds(30);
+
+    /// How long a failed job waits for its next attempt.
+    backoff retry;
+
+    /// How often a submitted job is tried unless it says otherwise. Defaults to 20.
+    unsigned max_attempts = 20;
+
+    /// Refuse jobs whose kind has no handler here, instead of letting them wait for one.
+    bool strict_kinds = false;
+};
+
+/// What to take.
+struct take_options {
+    explicit take_options(std::string queue_name = "default") : queues{std::move(queue_name)} {}
+
+    std::vector<std::string> queues;
+    /// An earlier queue goes before a later one, whatever the priorities of their jobs.
+    bool strict_order = false;
+    /// Only these kinds. Empty: all.
+    std::vector<std::string> kinds;
+    /// At most so many. Defaults to 1.
+    std::size_t jobs_max = 1;
+    /// How long to wait for the first one. Zero: not at all.
+    duration wait = duration::zero();
+    /// How long the lease lasts. Zero, and anything that is not 1 s to 24 h: the queue's `lease`.
+    duration lease = duration::zero();
+};
+
+/// A job that has been taken, and the right to say what becomes of it: `token` is refused once the
+/// lease is lost.
+struct taken_job {
+    job_id id;
+    std::uint32_t token = 0;
+    std::string kind;
+    std::string queue;
+    int priority = priority_default;
+    unsigned attempt = 0;
+    std::string payload; ///< JSON text
+    time_point lease_until;
+};
+
+/// Jobs of one queue by state.
+struct queue_counts {
+    std::size_t scheduled = 0;
+    std::size_t available = 0;
+    std::size_t executing = 0;
+    std::size_t retryable = 0;
+    std::size_t completed = 0;
+    std::size_t cancelled = 0;
+    std::size_t discarded = 0;
+    std::size_t waiting_for_handler = 0; ///< those among the available
+};
+
+/// The queues of one store. Use it alone - push, take, finish by token - or through an engine,
+/// whose worker pools take from it.
+///
+/// A handle over a shared core. Thread safety: any thread may call any member. Lifetime: handles
+/// and the executor's context may be destroyed in either order. Cancellation: `push` with a store
+/// that must wait goes on without its caller; `take` gives up and has taken nothing.
+class job_queue {
+  public:
+    job_queue(asio::any_io_executor executor, store jobs, queue_options options = queue_options(),
+              std::shared_ptr<time_source> time = nullptr);
+
+    /// The queue's upkeep: a service that moves scheduled and retryable jobs on when they are due,
+    /// and rescues those whose lease ran out. Without it they stay where they are.
+    asio::awaitable<void> run();
+
+    /// Stores a job and answers its id once it is durable.
+    /// Errors: `invalid_job`, `malformed_json`, `too_deep`, `payload_too_large`, `queue_full`, `duplicate_id`,
+    /// `unknown_kind`.
+    asio::awaitable<job_id> push(new_job job);
+    /// As `push(parse_job(text))`.
+    asio::awaitable<job_id> push_json(std::string text);
+
+    /// Leases up to `jobs_max` jobs, the most urgent first; waits for one when asked to. Empty:
+    /// there is none.
+    asio::awaitable<std::vector<taken_job>> take(take_options options);
+    /// Leases one job by its id: an available, scheduled or discarded one. Errors: `not_found`.
+    asio::awaitable<taken_job> take_by_id(job_id id);
+
+    // What becomes of a taken job. Errors: `lease_lost`, `already_done`, `not_found`; nothing has
+    // changed then.
+    asio::awaitable<void> complete(job_id id, std::uint32_t token, json result);
+    asio::awaitable<void> fail(job_id id, std::uint32_t token, std::string why);
+    asio::awaitable<void> retry_at(job_id id, std::uint32_t token, wall_time at, std::string why);
+    asio::awaitable<void> snooze(job_id id, std::uint32_t token, duration delay);
+    asio::awaitable<void> discard(job_id id, std::uint32_t token, std::string why);
+    /// Gives it back unattempted.
+    asio::awaitable<void> release(job_id id, std::uint32_t token);
+    /// The lease lasts `lease` from now; zero: the queue's `lease`.
+    asio::awaitable<void> extend(job_id id, std::uint32_t token, duration lease = duration::zero());
+
+    /// Removes a job that nobody executes. Errors: `not_found`, `executing`.
+    asio::awaitable<void> remove(job_id id);
+
+    /// Waits until the job is final and returns its result.
+    /// Errors: `not_found`, `job_discarded` and `job_cancelled` with the reason.
+    asio::awaitable<json> result(job_id id);
+
+    std::optional<job_info> find(job_id id) const;
+    queue_counts counts(const std::string& queue) const;
+    std::vector<std::string> queues() const;
+
+    std::shared_ptr<detail::queue_core> core() const noexcept { return core_; }
+    explicit job_queue(std::shared_ptr<detail::queue_core> core) noexcept
+        : core_(std::move(core)) {}
+
+  private:
+    std::shared_ptr<detail::queue_core> core_;
+};
+
+} // namespace lifeguard

@@ -1,0 +1,209 @@
+#pragma once
+
+#include <lifeguard/circuit_breaker.hpp>
+#include <lifeguard/job_queue.hpp>
+#include <lifeguard/supervisor.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace lifeguard {
+
+namespace detail {
+class pool_core;
+}
+
+/// Validated by the pool's constructor; the error names the field.
+struct worker_pool_options {
+    /// Names the pool and, with a number, its workers: "images/3".
+    std::string name = "default";
+
+    /// The queues it takes from, and how: by the priority of their jobs across all of them, or an
+    /// earlier queue always before a later one. Empty: the queue "default".
+    std::vector<std::string> queues;
+    bool strict_order = false;
+
+    /// Takes jobs of this priority only. Defaults to all.
+    std::optional<int> priority;
+
+    /// Permanent workers, and temporary ones that come while all are busy and jobs wait. Default to
+    /// 10 and 5.
+    unsigned size = 10;
+    unsigned max_overflow = 5;
+
+    /// How many jobs a worker takes at once, and how many of them it runs side by side. Default to
+    /// 5 and 1.
+    unsigned pull_size = 5;
+    unsigned concurrency = 1;
+
+    /// How long an attempt may take when its job does not say. The job is cancelled then, the
+    /// worker lives. Defaults to 30 s.
+    duration process_timeout = std::chrono::seconds(30);
+
+    /// How long `execute` waits for a worker to start the job. Defaults to 5 s.
+    duration checkout_wait = std::chrono::seconds(5);
+
+    /// Each worker has such a breaker and takes no jobs while it is open.
+    breaker_options breaker;
+
+    /// A handler that throws also ends its worker, which is restarted. Defaults to false.
+    bool let_it_crash = false;
+
+    /// A stop lets running jobs finish for so long, then cancels them and gives them back. Defaults
+    /// to 4 s.
+    duration drain_wait = std::chrono::seconds(4);
+
+    /// How long a cancelled handler may clean up before it is cancelled for good. Defaults to 1 s.
+    duration cancel_grace = std::chrono::seconds(1);
+
+    /// A handler that still runs so long after its timeout is reported as stuck; its lane is
+    /// replaced. Defaults to 10 s.
+    duration stuck_threshold = std::chrono::seconds(10);
+
+    /// More worker restarts than `intensity` within `period` and the pool's supervisor gives up.
+    /// Default to 5 in 10 s.
+    unsigned intensity = 5;
+    duration period = std::chrono::seconds(10);
+
+    /// Where handlers run. Empty: on the pool's executor.
+    asio::any_io_executor handler_executor;
+};
+
+/// How `execute` chooses the worker.
+enum class dispatch {
+    pull,       ///< whoever is idle first takes it
+    least_busy, ///< the worker with the fewest jobs, running and assigned, even if all are busy
+};
+
+/// One call's options. Trivially destructible, so that a temporary may stand in a co_await with
+/// g++ 12.
+struct execute_options {
+    lifeguard::dispatch dispatch = lifeguard::dispatch::pull;
+
+    /// How long a worker may take to start the job. Negative: the pool's `checkout_wait`.
+    duration checkout_wait = duration(-1);
+
+    /// How long the caller waits in all; the job goes on without it. Zero: as long as it takes.
+    duration execute_wait = duration::zero();
+
+    /// Keep a copy of the result, so that it can be asked for by id later. Otherwise the caller
+    /// gets the only one, unless it is a plain number, boolean or null.
+    bool keep_result = false;
+};
+static_assert(std::is_trivially_destructible_v<execute_options>);
+
+struct worker_status {
+    std::string id;
+    bool alive = false;
+    bool overflow = false;
+    breaker_state breaker = breaker_state::closed;
+    unsigned busy = 0;     ///< jobs it runs
+    unsigned assigned = 0; ///< jobs it has taken and not started
+    unsigned incarnation = 0;
+    std::uint64_t restarts = 0;
+    std::uint64_t pulled = 0;
+    std::uint64_t processed = 0; ///< attempts that succeeded
+    std::uint64_t failed = 0;    ///< attempts that did not
+    std::uint64_t acked = 0;     ///< results that the queue accepted
+    std::uint64_t breaker_opened = 0;
+    std::uint64_t breaker_successes = 0;
+    std::vector<job_id> jobs; ///< what it runs now
+};
+
+struct pool_status {
+    std::string name;
+    bool running = false;
+    unsigned size = 0;
+    unsigned max_overflow = 0;
+    unsigned workers = 0; ///< alive, overflow included
+    unsigned idle = 0;
+    unsigned busy = 0;
+    unsigned overflow = 0;
+    unsigned breakers_open = 0;
+    std::size_t available = 0; ///< jobs that wait in its queues
+    std::size_t executing = 0;
+    std::size_t callers_waiting = 0; ///< executes whose job has not been started
+    std::uint64_t exhausted_total = 0;
+    std::uint64_t restarts_total = 0;
+    std::uint64_t killed_total = 0;
+    std::uint64_t timeouts_total = 0;
+    std::uint64_t timeouts_armed = 0; ///< attempts that ran under a timeout
+    std::uint64_t breakers_opened_total = 0;
+    std::uint64_t breakers_closed_total = 0;
+    std::uint64_t stuck_total = 0;
+    std::uint64_t lanes_abandoned = 0; ///< handlers still running that were given up
+};
+
+/// Supervised workers that pull jobs from queues, run their handlers and report what became of
+/// them.
+///
+/// A handle over a shared core. Thread safety: any thread may call any member. Lifetime: handles
+/// and the executor's context may be destroyed in either order; the queue is kept alive.
+class worker_pool {
+  public:
+    /// Starts nothing. Errors: `invalid_option` naming the field.
+    worker_pool(job_queue jobs, worker_pool_options options,
+                std::shared_ptr<log_sink> log = nullptr);
+
+    /// The pool as a service: supervises the workers until it is stopped by cancellation (total:
+    /// drains first), or gives up. May be run again after it ended.
+    asio::awaitable<void> run();
+
+    /// The pool as a child of a supervisor: its workers appear in the tree.
+    child_spec spec() const;
+
+    /// Submits a job, waits until it is done and returns its result. The job is tried once unless
+    /// it says otherwise. The docs call this "the life of an execute".
+    ///
+    /// Errors: what the handler threw; `pool_exhausted` when no worker started it within `checkout_wait` - it is
+    /// withdrawn then, unattempted; `breaker_open_error` when no live worker's breaker would let it
+    /// through; `timeout` of the attempt, or of `execute_wait`; `killed` with its worker; those of
+    /// `job_queue::push`; `no_such_queue` when the job names one that is not the pool's.
+    /// Cancellation: the caller goes away, the job goes on, and its result can be had by its id.
+    asio::awaitable<json> execute(new_job job, execute_options options = execute_options());
+
+    /// Submits a job and returns its id once it is durable. Errors: as `job_queue::push`,
+    /// `no_such_queue`.
+    asio::awaitable<job_id> submit(new_job job);
+    /// As `submit(parse_job(text))`.
+    asio::awaitable<job_id> submit_json(std::string text);
+
+    /// Waits until a job is final and returns its result; see `job_queue::result`.
+    asio::awaitable<json> result(job_id id);
+
+    pool_status status() const;
+    std::vector<worker_status> workers() const;
+    /// Errors: `not_found`.
+    worker_status worker(const std::string& id) const;
+
+    /// Kills a worker: what it runs is charged an attempt and available again at once, and the
+    /// supervisor restarts it as after a crash. Errors: `not_found`, `no_such_pool` when the pool
+    /// does not run.
+    asio::awaitable<void> kill(std::string worker_id);
+
+    /// The ids of the workers that were restarted more than `limit` times.
+    std::vector<std::string> over_limit(std::uint64_t limit) const;
+
+    const std::string& name() const noexcept;
+    job_queue queue() const;
+
+  private:
+    std::shared_ptr<detail::pool_core> core_;
+};
+
+/// Thrown by `execute` when it is refused by open breakers.
+class breaker_open_error : public error {
+  public:
+    breaker_open_error(const std::string& pool, duration retry)
+        : error(errc::breaker_open, "pool '" + pool + "'"), retry_after(retry) {}
+    /// How long until the first breaker lets a probe through.
+    duration retry_after;
+};
+
+} // namespace lifeguard

@@ -1,0 +1,125 @@
+#include <lifeguard/engine.hpp>
+
+#include "queue/queue_core.hpp"
+#include "worker/pool_core.hpp"
+
+namespace lifeguard {
+
+class engine::core {
+  public:
+    core(const asio::any_io_executor& executor, engine_options options)
+        : options_(std::move(options)),
+          runtime_(std::make_shared<detail::runtime>(executor, options_.time,
+                                                     options_.log ? options_.log
+                                                                  : stderr_log(log_level::warning),
+                                                     options_.metrics)),
+          queue_(std::make_shared<detail::queue_core>(runtime_, options_.queue,
+                                                      memory_store(options_.memory).release())) {
+        runtime_->seed_names = options_.seed_names;
+        queue_->open();
+        if (options_.pools.empty())
+            options_.pools.emplace_back();
+        for (worker_pool_options& pool : options_.pools)
+            add_pool(std::move(pool));
+        root_ = make_root(executor);
+    }
+
+    const worker_pool& pool(std::string_view name) const {
+        for (const worker_pool& p : pools_)
+            if (p.name() == name)
+                return p;
+        throw error(errc::no_such_pool, "pool '" + std::string(name) + "'");
+    }
+
+    const std::vector<worker_pool>& pools() const noexcept { return pools_; }
+    const std::shared_ptr<detail::queue_core>& queue() const noexcept { return queue_; }
+    const supervisor& root() const noexcept { return *root_; }
+    const metrics_registry& metrics() const noexcept { return *runtime_->metrics; }
+
+  private:
+    void add_pool(worker_pool_options options) {
+        for (const worker_pool& other : pools_)
+            if (other.name() == options.name)
+                throw error(errc::duplicate_id, "pool '" + options.name + "'");
+        pools_.emplace_back(job_queue(queue_), std::move(options), runtime_->log);
+    }
+
+    /// The queue's upkeep first: it is there before the pools come, and when they have gone.
+    std::optional<supervisor> make_root(const asio::any_io_executor& executor) {
+        supervisor_options options;
+        options.name = options_.name;
+        options.intensity = options_.intensity;
+        options.period = options_.period;
+        options.time = runtime_->time;
+        options.log = runtime_->log;
+        std::vector<child_spec> children;
+        children.emplace_back("queue", [queue = queue_] { return queue->run_upkeep(); });
+        for (const worker_pool& p : pools_)
+            children.push_back(p.spec());
+        return supervisor(executor, std::move(options), std::move(children));
+    }
+
+    engine_options options_;
+    const std::shared_ptr<detail::runtime> runtime_;
+    const std::shared_ptr<detail::queue_core> queue_;
+    std::vector<worker_pool> pools_;
+    std::optional<supervisor> root_;
+};
+
+engine::engine(asio::any_io_executor executor, engine_options options)
+    : core_(std::make_shared<core>(executor, std::move(options))) {}
+
+void engine::register_handler(std::string kind, handler h) {
+    core_->queue()->set_handler(kind, std::move(h));
+}
+
+void engine::validate(std::string kind, validator check) {
+    core_->queue()->set_validator(kind, std::move(check));
+}
+
+asio::awaitable<void> engine::run() {
+    const auto keep = core_;
+    auto root = keep->root();
+    co_await root.run();
+}
+
+asio::awaitable<void> engine::stop() {
+    const auto keep = core_;
+    auto root = keep->root();
+    co_await root.stop();
+}
+
+void engine::request_stop() {
+    auto root = core_->root();
+    root.request_stop();
+}
+
+worker_pool engine::pool(std::string_view name) const {
+    return core_->pool(name);
+}
+
+std::vector<std::string> engine::pools() const {
+    std::vector<std::string> names;
+    for (const worker_pool& p : core_->pools())
+        names.push_back(p.name());
+    return names;
+}
+
+job_queue engine::queue() const {
+    return job_queue(core_->queue());
+}
+
+supervisor engine::root() const {
+    return core_->root();
+}
+
+asio::awaitable<std::string> engine::tree() const {
+    const auto keep = core_;
+    co_return co_await keep->root().tree();
+}
+
+std::string engine::metrics() const {
+    return core_->metrics().to_prometheus();
+}
+
+} // namespace lifeguard

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <lifeguard/job.hpp>
+#include <lifeguard/json.hpp>
+
+#include <boost/intrusive/list.hpp>
+#include <boost/intrusive/set.hpp>
+#include <boost/intrusive/unordered_set.hpp>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace lifeguard::detail {
+
+struct queue_entry;
+struct kind_entry;
+class result_waiter;
+
+/// Who holds a job's lease: a lane of a worker, or a coroutine that took it from the queue.
+class lease_holder;
+
+using id_hook = boost::intrusive::unordered_set_base_hook<
+    boost::intrusive::tag<struct by_id>, boost::intrusive::store_hash<false>,
+    boost::intrusive::link_mode<boost::intrusive::normal_link>>;
+using place_hook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<struct by_place>,
+                                     boost::intrusive::link_mode<boost::intrusive::normal_link>>;
+using time_hook =
+    boost::intrusive::set_base_hook<boost::intrusive::tag<struct by_time>,
+                                    boost::intrusive::optimize_size<true>,
+                                    boost::intrusive::link_mode<boost::intrusive::safe_link>>;
+
+/// A job. Owned by the store's index and guarded by the engine's lock; what a handler may read
+/// while the lock is free does not change while the job executes. Kept small: a million of them
+/// wait in memory.
+struct job_record : id_hook, place_hook, time_hook {
+    job_id id;
+    queue_entry* queue = nullptr;
+    kind_entry* kind = nullptr;
+    std::string payload;
+    json result;
+
+    std::uint64_t sequence = 0; ///< the order of submission, FIFO within a priority
+    /// When the index looks at it again, in nanoseconds: the wall time of `run_at` while scheduled
+    /// or retryable, the monotonic end of the lease while executing.
+    std::int64_t due = 0;
+    wall_time created_at;
+    wall_time attempted_at;
+    wall_time finished_at;
+    duration timeout = duration::zero();
+    time_point available_since; ///< for the latency metric
+
+    std::unique_ptr<std::vector<attempt_error>> errors;
+    lease_holder* holder = nullptr;   ///< while executing
+    result_waiter* waiters = nullptr; ///< coroutines that await the final state
+
+    std::uint32_t attempt = 0;
+    std::uint32_t max_attempts = 0;
+    std::uint32_t delivery = 0;
+    std::uint8_t priority = priority_default;
+    job_state state = job_state::available;
+    bool started = false;     ///< executing, and its attempt has been charged
+    bool stored = false;      ///< durable
+    bool result_lent = false; ///< the result went to the coroutine that executed the job
+    bool removed = false;     ///< forgotten by the index; lives on because it is pinned
+    std::uint8_t pins = 0;
+};
+
+using place_list = boost::intrusive::list<job_record, boost::intrusive::base_hook<place_hook>>;
+
+/// The jobs of one kind in one queue that are ready, in the order in which they are to be taken.
+struct ready_lane {
+    kind_entry* kind = nullptr;
+    std::array<place_list, priority_last + 1> by_priority;
+    std::uint16_t occupied = 0; ///< a bit for each priority that has jobs
+};
+
+/// A kind, interned: submissions, handlers and filters refer to it.
+struct kind_entry {
+    std::string name;
+    std::size_t index = 0;
+    std::uint32_t handlers = 0; ///< registered for it
+};
+
+class taker;
+
+/// A queue and what is ready in it.
+struct queue_entry {
+    std::string name;
+    std::vector<std::unique_ptr<ready_lane>> lanes; ///< one for each kind seen here
+    std::vector<ready_lane*> lane_by_kind; ///< the same by kind_entry::index; null: not seen
+    std::array<std::size_t, 7> counts{};   ///< jobs by state
+    std::size_t ready = 0;
+    std::vector<taker*> takers; ///< who wants jobs of this queue; the front is asked first
+    bool closed = false;
+
+    std::size_t count(job_state s) const noexcept { return counts[static_cast<std::size_t>(s)]; }
+    std::size_t unfinished() const noexcept {
+        return count(job_state::scheduled) + count(job_state::available) +
+               count(job_state::executing) + count(job_state::retryable);
+    }
+};
+
+} // namespace lifeguard::detail

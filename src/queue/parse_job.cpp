@@ -1,0 +1,316 @@
+#include "queue/rfc3339.hpp"
+#include <lifeguard/job.hpp>
+#include <lifeguard/json.hpp>
+
+#include <charconv>
+#include <limits>
+
+namespace lifeguard {
+
+/// Follows nlohmann's parser through the text of a job, without building the payload: it only notes
+/// where the payload begins and ends, so that it is kept byte for byte.
+class job_parser {
+  public:
+    job_parser(std::string_view text, const job_limits& limits) : text_(text), limits_(limits) {}
+
+    boost::system::result<new_job, job_parse_error> parse() {
+        json::sax_parse(iterator{this, text_.data()}, iterator{this, text_.data() + text_.size()},
+                        this);
+        if (!failed_ && !seen_kind_)
+            fail(errc::invalid_job, "kind", 0, "is missing");
+        if (!failed_ && delay_given_ && job_.run_at)
+            fail(errc::invalid_job, "delay_ms", 0, "not together with run_at");
+        if (failed_)
+            return error_;
+        return std::move(job_);
+    }
+
+    // What the parser calls, in the order of the text. False stops it.
+    bool null() { return value(nullptr); }
+    bool boolean(bool v) { return value(v); }
+    bool number_integer(json::number_integer_t v) { return value(v); }
+    bool number_unsigned(json::number_unsigned_t v) { return value(v); }
+    bool number_float(json::number_float_t v, const std::string&) { return value(v); }
+    bool string(std::string& v) { return depth_ > 1 || value(std::move(v)); }
+    bool binary(json::binary_t&) { return false; } // not in JSON text
+    bool start_object(std::size_t) { return open(true); }
+    bool end_object() { return close(); }
+    bool start_array(std::size_t) { return open(false); }
+    bool end_array() { return close(); }
+
+    bool key(std::string& name) {
+        if (depth_ != 1)
+            return true;
+        for (const std::string& earlier : members_)
+            if (earlier == name)
+                return fail(errc::invalid_job, name, at_, "is given twice");
+        members_.push_back(name);
+        value_from_ = value_position();
+        member_at_ = value_from_;
+        return true;
+    }
+
+    bool parse_error(std::size_t position, const std::string&, const json::exception& e) {
+        // nlohmann counts from 1 and names the byte after what it could not read.
+        const std::size_t byte = position == 0 ? 0 : position - 1;
+        const bool range = dynamic_cast<const json::out_of_range*>(&e) != nullptr;
+        return fail(errc::malformed_json, members_.empty() ? "" : members_.back(),
+                    std::min(byte, text_.size()),
+                    range ? "a number is out of the range of a double"
+                          : "is not JSON: " + reason(e));
+    }
+
+  private:
+    /// Counts what the parser has read.
+    struct iterator {
+        using iterator_category = std::input_iterator_tag;
+        using value_type = char;
+        using difference_type = std::ptrdiff_t;
+        using pointer = const char*;
+        using reference = const char&;
+
+        job_parser* parser;
+        const char* at;
+
+        const char& operator*() const { return *at; }
+        iterator& operator++() {
+            ++at;
+            parser->at_ = static_cast<std::size_t>(at - parser->text_.data());
+            return *this;
+        }
+        bool operator==(const iterator& other) const { return at == other.at; }
+        bool operator!=(const iterator& other) const { return at != other.at; }
+    };
+
+    static std::string reason(const json::exception& e) {
+        // "[json.exception.parse_error.101] parse error at line 1, column 2: ..." says the position
+        // again.
+        const std::string_view what = e.what();
+        const auto colon = what.find(": ");
+        return std::string(colon == std::string_view::npos ? what : what.substr(colon + 2));
+    }
+
+    /// The parser has just read a member's name: its value begins after the colon.
+    std::size_t value_position() const {
+        std::size_t p = text_.find(':', at_);
+        if (p == std::string_view::npos)
+            return at_; // the parser will say so
+        p = text_.find_first_not_of(" \t\r\n", p + 1);
+        return p == std::string_view::npos ? text_.size() : p;
+    }
+
+    bool open(bool object) {
+        if (depth_ == 0 && !object)
+            return fail(errc::invalid_job, "", 0, "must be an object, is an array");
+        if (depth_ == 1) {
+            if (members_.back() != "payload")
+                return depth_ == 1 && set(object ? json::object() : json::array());
+            structured_payload_ = true;
+        }
+        // The job object itself is one level.
+        if (depth_ > limits_.depth_max)
+            return fail(errc::too_deep, "payload", at_,
+                        "is nested deeper than " + std::to_string(limits_.depth_max) + " levels");
+        ++depth_;
+        return true;
+    }
+
+    bool close() {
+        --depth_;
+        if (depth_ == 1 && structured_payload_)
+            return set_payload(at_);
+        return true;
+    }
+
+    template <typename T>
+    bool value(T&& v) {
+        if (depth_ == 0)
+            return fail(errc::invalid_job, "", 0, "must be an object");
+        if (depth_ > 1)
+            return true;
+        return set(json(std::forward<T>(v)));
+    }
+
+    bool set_payload(std::size_t end) {
+        const std::string_view payload = text_.substr(value_from_, end - value_from_);
+        if (payload.size() > limits_.payload_max)
+            return fail(errc::payload_too_large, "payload", member_at_,
+                        std::to_string(payload.size()) + " bytes, at most " +
+                            std::to_string(limits_.payload_max));
+        job_.payload_ = payload;
+        job_.checked_ = true;
+        return true;
+    }
+
+    /// The end of a payload that is a string, a number or a literal.
+    std::size_t scalar_end(const json& v) const {
+        if (v.is_string())
+            return at_;
+        const std::size_t end = text_.find_first_of(",} \t\r\n", value_from_);
+        return end == std::string_view::npos ? text_.size() : end;
+    }
+
+    bool set(json v) {
+        const std::string& name = members_.back();
+        if (name == "payload")
+            return set_payload(scalar_end(v));
+        if (name == "kind") {
+            seen_kind_ = true;
+            return text(v, job_.kind) && (!job_.kind.empty() || wrong("must not be empty"));
+        }
+        if (name == "queue")
+            return text(v, job_.queue) && (!job_.queue.empty() || wrong("must not be empty"));
+        if (name == "priority")
+            return whole(v, priority_first, priority_last, job_.priority);
+        if (name == "max_attempts")
+            return whole(v, 1U, std::numeric_limits<unsigned>::max(), job_.max_attempts);
+        if (name == "delay_ms") {
+            delay_given_ = true;
+            return milliseconds(v, 0, job_.delay);
+        }
+        if (name == "timeout_ms")
+            return milliseconds(v, 1, job_.timeout);
+        if (name == "run_at") {
+            std::string when;
+            if (!text(v, when))
+                return false;
+            job_.run_at = detail::parse_rfc3339(when);
+            return job_.run_at.has_value() || wrong("must be a time such as 2026-01-31T12:00:00Z");
+        }
+        if (name == "id") {
+            std::string id;
+            if (!text(v, id))
+                return false;
+            const auto parsed = job_id::parse(id);
+            if (!parsed || parsed->is_nil())
+                return wrong("must be a UUID of 36 characters");
+            job_.id = *parsed;
+            return true;
+        }
+        return fail(errc::invalid_job, name, member_at_, "is not a member of a job");
+    }
+
+    bool text(const json& v, std::string& out) {
+        if (!v.is_string())
+            return wrong(std::string("must be a string, is ") + v.type_name());
+        out = v.get<std::string>();
+        return true;
+    }
+
+    template <typename T>
+    bool whole(const json& v, T low, T high, T& out) {
+        if (!v.is_number_integer())
+            return wrong(std::string("must be a whole number, is ") + v.type_name());
+        const bool negative = !v.is_number_unsigned() && v.get<std::int64_t>() < 0;
+        const auto magnitude = negative ? 0 : v.get<std::uint64_t>();
+        if (negative || magnitude < static_cast<std::uint64_t>(low) ||
+            magnitude > static_cast<std::uint64_t>(high))
+            return wrong("must be " + std::to_string(low) + " to " + std::to_string(high));
+        out = static_cast<T>(magnitude);
+        return true;
+    }
+
+    bool milliseconds(const json& v, std::int64_t low, duration& out) {
+        // A hundred years: beyond it nanoseconds run over.
+        constexpr std::int64_t high = std::int64_t{100} * 365 * 24 * 3600 * 1000;
+        std::int64_t ms = 0;
+        if (!whole(v, low, high, ms))
+            return false;
+        out = std::chrono::milliseconds(ms);
+        return true;
+    }
+
+    bool wrong(const std::string& message) {
+        return fail(errc::invalid_job, members_.back(), member_at_, message);
+    }
+
+    bool fail(errc code, const std::string& member, std::size_t position,
+              const std::string& message) {
+        if (failed_)
+            return false;
+        failed_ = true;
+        error_.code = make_error_code(code);
+        error_.member = member;
+        error_.position = position;
+        error_.message = (member.empty() ? "job" : "member '" + member + "'") + " at byte " +
+                         std::to_string(position) + ": " + message;
+        return false;
+    }
+
+    const std::string_view text_;
+    const job_limits limits_;
+    std::size_t at_ = 0;
+    std::size_t depth_ = 0;
+    std::size_t member_at_ = 0;
+    std::size_t value_from_ = 0;
+    std::vector<std::string> members_;
+    bool structured_payload_ = false;
+    bool seen_kind_ = false;
+    bool delay_given_ = false;
+    bool failed_ = false;
+    job_parse_error error_;
+    new_job job_{std::string()};
+};
+
+boost::system::result<new_job, job_parse_error> parse_job(std::string_view text,
+                                                          const job_limits& limits) {
+    return job_parser(text, limits).parse();
+}
+
+void throw_exception_from_error(const job_parse_error& e, const boost::source_location&) {
+    throw error(static_cast<errc>(e.code.value()), e.message);
+}
+
+namespace {
+
+/// Accepts any JSON value, as long as it does not nest too deeply.
+class depth_checker {
+  public:
+    explicit depth_checker(unsigned levels) : levels_(levels) {}
+
+    bool null() { return true; }
+    bool boolean(bool) { return true; }
+    bool number_integer(json::number_integer_t) { return true; }
+    bool number_unsigned(json::number_unsigned_t) { return true; }
+    bool number_float(json::number_float_t, const std::string&) { return true; }
+    bool string(std::string&) { return true; }
+    bool binary(json::binary_t&) { return false; }
+    bool key(std::string&) { return true; }
+    bool start_object(std::size_t) { return open(); }
+    bool start_array(std::size_t) { return open(); }
+    bool end_object() { return close(); }
+    bool end_array() { return close(); }
+    bool parse_error(std::size_t position, const std::string&, const json::exception& e) {
+        throw error(errc::malformed_json, "payload at byte " +
+                                              std::to_string(position == 0 ? 0 : position - 1) +
+                                              ": " + e.what());
+    }
+
+  private:
+    bool open() {
+        if (++depth_ > levels_)
+            throw error(errc::too_deep,
+                        "payload: nested deeper than " + std::to_string(levels_) + " levels");
+        return true;
+    }
+    bool close() {
+        --depth_;
+        return true;
+    }
+
+    const unsigned levels_;
+    unsigned depth_ = 0;
+};
+
+} // namespace
+
+void check_payload(std::string_view text, const job_limits& limits) {
+    if (text.size() > limits.payload_max)
+        throw error(errc::payload_too_large, "payload: " + std::to_string(text.size()) +
+                                                 " bytes, at most " +
+                                                 std::to_string(limits.payload_max));
+    depth_checker checker(limits.depth_max);
+    json::sax_parse(text, &checker);
+}
+
+} // namespace lifeguard

@@ -1,0 +1,219 @@
+#pragma once
+
+#include "base/context_hooks.hpp"
+#include "base/runtime.hpp"
+#include "queue/result_waiter.hpp"
+#include "queue/taker.hpp"
+#include "store/job_store.hpp"
+#include <lifeguard/backoff.hpp>
+#include <lifeguard/handler.hpp>
+#include <lifeguard/job_queue.hpp>
+
+#include <atomic>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace lifeguard::detail {
+
+/// How an attempt ended.
+struct job_outcome {
+    enum class kind {
+        completed,
+        failed,   ///< retried with backoff, or discarded when no attempt is left
+        crashed,  ///< as failed, but available again at once
+        retry_at, ///< as failed, at a time of the handler's own
+        snoozed,  ///< not an attempt
+        discarded,
+        revoked,
+        returned, ///< not an attempt: given back by a stop of our own
+    };
+    kind what = kind::completed;
+    json result;
+    std::exception_ptr error;
+    std::string text;
+    wall_time at;     ///< of retry_at
+    duration delay{}; ///< of snoozed
+};
+
+/// Reads the verdict out of what a handler threw; anything that is none is a failure.
+job_outcome outcome_of(std::exception_ptr thrown);
+
+/// One reading of both clocks.
+struct moment {
+    time_point now;
+    wall_time wall;
+    std::int64_t wall_ns() const noexcept { return nanoseconds(wall); }
+    std::int64_t now_ns() const noexcept { return nanoseconds(now); }
+
+    template <typename TimePoint>
+    static std::int64_t nanoseconds(TimePoint t) noexcept {
+        return std::chrono::duration_cast<std::chrono::nanoseconds>(t.time_since_epoch()).count();
+    }
+};
+
+/// What a queue and the pools on it share: the store, the known kinds and queues, who wants jobs,
+/// who awaits results, and the rules of a job's life. Decides and wakes; waits for nothing.
+/// Everything but the constants is guarded by the runtime's lock, which callers hold.
+class queue_core final : public store_listener,
+                         public context_bound,
+                         public std::enable_shared_from_this<queue_core> {
+  public:
+    queue_core(std::shared_ptr<runtime> shared, queue_options options,
+               std::unique_ptr<job_store> store);
+    ~queue_core() override;
+
+    /// Registers with the context and the metrics; once, after construction.
+    void open();
+
+    runtime& shared() noexcept { return *runtime_; }
+    const queue_options& options() const noexcept { return options_; }
+    job_index& index() noexcept { return store_->index(); }
+    job_store& store() noexcept { return *store_; }
+
+    /// Reads the clock; what is done until the next reading happens at this moment. The wall clock
+    /// is read once a second and reckoned in between.
+    const moment& read_clock();
+    const moment& clock() const noexcept { return at_; }
+
+    // --- kinds and queues
+    // -------------------------------------------------------------------------------
+
+    /// The entry of a name, made when it is new. Throws `error` when the name or their number
+    /// breaks a rule.
+    kind_entry& kind(std::string_view name);
+    queue_entry& queue(std::string_view name);
+    queue_entry* find_queue(std::string_view name) noexcept;
+    const handler* find_handler(const kind_entry& kind) const noexcept;
+    void set_handler(std::string_view name, handler run);
+    void set_validator(std::string_view name, validator check);
+    void for_each_queue(const std::function<void(const queue_entry&)>& f) const;
+
+    // --- submission
+    // -------------------------------------------------------------------------------------
+
+    /// Checks what can be checked without the lock, and calls the kind's validator. Throws `error`.
+    void check(const new_job& job);
+
+    /// Makes a checked job a record. `attempts`: what zero max_attempts means. Throws `error`:
+    /// unknown kinds, a full queue, an id that is taken.
+    std::unique_ptr<job_record> admit(new_job&& job, queue_entry& queue, unsigned attempts);
+    job_record& push(std::unique_ptr<job_record> job, wake_list& wakes);
+
+    // --- the life of an executing job
+    // -------------------------------------------------------------------
+
+    /// Charges the attempt.
+    void start(job_record& job);
+    /// Applies the rules to how the attempt ended. The job must be executing; the caller has seen
+    /// to it that the lease is the current one.
+    void settle(job_record& job, job_outcome&& outcome, wake_list& wakes);
+    /// A job that was taken and not started is available again.
+    void give_back(job_record& job, wake_list& wakes) { store_->give_back(job, wakes); }
+    /// An unfinished job that is not executing is withdrawn: cancelled.
+    void withdraw(job_record& job, const std::string& why, wake_list& wakes);
+
+    // --- who waits
+    // --------------------------------------------------------------------------------------
+
+    void add_taker(queue_entry& queue, taker& t);
+    void remove_taker(queue_entry& queue, taker& t) noexcept;
+    /// Offers what is ready in `queue` to those who take from it.
+    void offer(queue_entry& queue, wake_list& wakes);
+
+    static void add_waiter(job_record& job, result_waiter& w) noexcept;
+    static void remove_waiter(result_waiter& w) noexcept;
+
+    /// Waits for the final state; answered at once when the job is final already.
+    void add_result_waiter(job_record& job, result_waiter& w);
+    /// The result that an answered waiter got. Throws `error` when there is none.
+    static json result_of(result_waiter&& w, const job_id& id);
+
+    /// The slot handler of a coroutine that waits with `w`: its caller goes away, the job goes on.
+    auto detach_on_cancel(result_waiter& w) {
+        return [this, &w](asio::cancellation_type) { detach(w); };
+    }
+
+    /// Suspends until the waiter has its answer. Cancellation: `w.got` is `cancelled`, and whatever
+    /// it waited for goes on. Takes the lock itself.
+    asio::awaitable<void> wait(result_waiter& w);
+
+    /// Everybody who waits with this core.
+    parking_lot parked;
+
+    // --- upkeep
+    // -----------------------------------------------------------------------------------------
+
+    /// Does what is due: scheduled and retryable jobs become available, leases that ran out are
+    /// rescued.
+    void tick(wake_list& wakes);
+    /// The service that ticks whenever something is due. Takes the lock itself.
+    asio::awaitable<void> run_upkeep();
+
+    job_info describe(const job_record& job) const;
+    queue_counts counts_of(const std::string& queue) const;
+
+    // store_listener
+    void job_pushed(job_record& job, wake_list& wakes) override;
+    void job_finished(job_record& job, wake_list& wakes) override;
+    void job_returned(job_record& job, wake_list& wakes) override;
+
+    // context_bound
+    void context_shutdown() noexcept override;
+
+    struct figures {
+        std::uint64_t pushed = 0;
+        std::uint64_t completed = 0;
+        std::uint64_t failed = 0; ///< attempts
+        std::uint64_t discarded = 0;
+        std::uint64_t cancelled = 0;
+        std::uint64_t lease_timeouts = 0;
+    };
+    figures counts;
+
+    /// Whether the engine's context is gone: nothing can wait any more.
+    bool closed = false;
+
+  private:
+    struct text_hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view s) const noexcept {
+            return std::hash<std::string_view>()(s);
+        }
+    };
+    template <typename T>
+    using by_name = std::unordered_map<std::string, std::unique_ptr<T>, text_hash, std::equal_to<>>;
+
+    void fail(job_record& job, job_outcome&& outcome, wake_list& wakes);
+    void finish(job_record& job, job_state state, wake_list& wakes);
+    void record_error(job_record& job, std::string text);
+    void became_available(job_record& job, wake_list& wakes);
+    void answer(job_record& job, wake_list& wakes);
+    void answer(job_record& job, result_waiter& w, bool last);
+    std::int64_t retry_due(unsigned attempt);
+    time_point next_tick() const;
+    void hurry_upkeep(wake_list& wakes);
+    void detach(result_waiter& w);
+    void describe_metrics(const queue_entry& queue);
+    double random01() noexcept;
+
+    std::shared_ptr<runtime> runtime_;
+    queue_options options_;
+    std::unique_ptr<job_store> store_;
+    by_name<kind_entry> kinds_;
+    by_name<queue_entry> queues_;
+    std::deque<handler> handlers_; // by kind_entry::index; a deque, so that lanes can refer to them
+    std::unordered_map<std::string, validator, text_hash, std::equal_to<>> validators_;
+    std::atomic<bool> validates_ = false; // spares the lock where nobody validates
+    std::optional<metrics_scope> metrics_;
+    job_id_generator ids_;
+    std::uint64_t random_ = 0x9e3779b97f4a7c15U;
+    moment at_;
+    duration wall_offset_{};
+    time_point wall_read_at_ = time_point::min();
+    std::shared_ptr<class upkeep_deadline> upkeep_;
+    std::exception_ptr last_error_; // of the job that is being finished: goes to its waiters
+};
+
+} // namespace lifeguard::detail

@@ -1,0 +1,47 @@
+#include "queue/queue_core.hpp"
+
+namespace lifeguard::detail {
+namespace {
+
+constexpr job_state all_states[] = {job_state::scheduled, job_state::available, job_state::executing,
+                                    job_state::retryable, job_state::completed, job_state::cancelled,
+                                    job_state::discarded};
+
+} // namespace
+
+void queue_core::open() {
+    context_hooks::of(runtime_->executor).add(weak_from_this());
+    const auto counter_of = [this](const char* name, const char* help, std::uint64_t figures::*which) {
+        metrics_->make_counter(name, help, {}, [weak = weak_from_this(), which]() -> double {
+            const auto self = weak.lock();
+            if (!self)
+                return 0;
+            const std::lock_guard lock(self->runtime_->mutex);
+            return static_cast<double>(self->counts.*which);
+        });
+    };
+    metrics_.emplace(runtime_->metrics);
+    counter_of("lifeguard_jobs_pushed_total", "Jobs that were stored.", &figures::pushed);
+    counter_of("lifeguard_jobs_completed_total", "Jobs that were completed.", &figures::completed);
+    counter_of("lifeguard_jobs_discarded_total", "Jobs that were given up.", &figures::discarded);
+    counter_of("lifeguard_jobs_cancelled_total", "Jobs that were withdrawn.", &figures::cancelled);
+    counter_of("lifeguard_attempts_failed_total", "Attempts that failed.", &figures::failed);
+    counter_of("lifeguard_lease_timeouts_total", "Leases that ran out.", &figures::lease_timeouts);
+}
+
+/// With the lock held; the callbacks take it when they are read.
+void queue_core::describe_metrics(const queue_entry& queue) {
+    for (const job_state state : all_states) {
+        metrics_->make_gauge("lifeguard_jobs", "Jobs by state.",
+                             {{"queue", queue.name}, {"state", std::string(name_of(state))}},
+                             [weak = weak_from_this(), entry = &queue, state]() -> double {
+                                 const auto self = weak.lock();
+                                 if (!self)
+                                     return 0;
+                                 const std::lock_guard lock(self->runtime_->mutex);
+                                 return static_cast<double>(entry->count(state));
+                             });
+    }
+}
+
+} // namespace lifeguard::detail

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "base/parked_coroutine.hpp"
+#include "queue/job_record.hpp"
+#include <lifeguard/json.hpp>
+
+#include <exception>
+#include <string>
+
+namespace lifeguard::detail {
+
+/// A coroutine that waits for a job to be stored, or to reach its final state. Lies in that
+/// coroutine's frame, linked into the job's record under the engine's lock.
+class result_waiter : public parked_coroutine {
+  public:
+    enum class event { stored, finished };
+    enum class answer { none, stored, finished, withdrawn, timed_out, cancelled, closed };
+
+    explicit result_waiter(event what) noexcept : waits_for(what) {}
+
+    /// A worker begins an attempt of the job. Called with the engine's lock held.
+    virtual void started() noexcept {}
+
+    const event waits_for;
+    /// Whether it gets the result itself rather than a copy: nobody will ask for it again.
+    bool takes_result = false;
+
+    answer got = answer::none;
+    job_state state = job_state::available;
+    json result;
+    std::exception_ptr error; ///< the last attempt's exception, when this process saw it
+    std::string error_text;
+    bool lent_result = false; ///< the result went to another waiter
+
+    job_record* job = nullptr;
+    result_waiter* next = nullptr;
+
+  protected:
+    ~result_waiter() = default;
+};
+
+/// A result waiter that waits for nothing else.
+class plain_waiter final : public result_waiter {
+  public:
+    using result_waiter::result_waiter;
+};
+
+} // namespace lifeguard::detail

@@ -1,0 +1,136 @@
+#include "queue/queue_core.hpp"
+
+#include <algorithm>
+
+namespace lifeguard::detail {
+
+/// Wakes the upkeep coroutine when something is due.
+class upkeep_deadline final : public deadline {
+  public:
+    explicit upkeep_deadline(std::weak_ptr<queue_core> core) noexcept : core_(std::move(core)) {}
+
+    void expired(time_point) override {
+        const auto core = core_.lock();
+        if (!core)
+            return;
+        wake_list wakes;
+        {
+            const std::lock_guard lock(core->shared().mutex);
+            armed_at = time_point::max();
+            if (parked.is_parked())
+                wakes.add(parked);
+        }
+        wakes.run();
+    }
+
+    // Guarded by the engine's lock.
+    parked_coroutine parked;
+    time_point armed_at = time_point::max();
+    bool stopped = false;
+
+  private:
+    const std::weak_ptr<queue_core> core_;
+};
+
+namespace {
+
+/// The wall clock may be set while we sleep, so a job that waits for a wall time is looked at so
+/// often.
+constexpr duration longest_sleep = std::chrono::minutes(1);
+
+} // namespace
+
+void queue_core::tick(wake_list& wakes) {
+    while (job_record* job = index().make_due(at_.wall_ns()))
+        became_available(*job, wakes);
+    while (job_record* job = index().expired(at_.now_ns())) {
+        ++counts.lease_timeouts;
+        job_outcome lost;
+        lost.what = job_outcome::kind::crashed;
+        lost.text = "lease expired";
+        settle(*job, std::move(lost), wakes);
+    }
+}
+
+time_point queue_core::next_tick() const {
+    time_point next = time_point::max();
+    if (const auto due = store_->index().next_due()) {
+        const auto sleep = std::chrono::nanoseconds(*due - at_.wall_ns());
+        next = at_.now + std::clamp<duration>(sleep, duration::zero(), longest_sleep);
+    }
+    if (const auto expiry = store_->index().next_expiry())
+        next = std::min(next, time_point(std::chrono::nanoseconds(*expiry)));
+    return next;
+}
+
+void queue_core::hurry_upkeep(wake_list& wakes) {
+    if (!upkeep_)
+        return;
+    const time_point next = next_tick();
+    if (next >= upkeep_->armed_at)
+        return;
+    upkeep_->armed_at = next;
+    wakes.defer([self = shared_from_this(), deadline = upkeep_, next] {
+        self->shared().deadlines->arm(*deadline, next);
+    });
+}
+
+asio::awaitable<void> queue_core::run_upkeep() {
+    const auto self = shared_from_this();
+    const auto deadline = std::make_shared<upkeep_deadline>(weak_from_this());
+    co_await asio::this_coro::throw_if_cancelled(false);
+    {
+        const std::lock_guard lock(runtime_->mutex);
+        upkeep_ = deadline;
+    }
+    auto park = [&](resumption r) {
+        auto slot = r.get_cancellation_slot();
+        if (slot.is_connected()) {
+            slot.assign([this, deadline](asio::cancellation_type) {
+                wake_list wakes;
+                {
+                    const std::lock_guard lock(runtime_->mutex);
+                    deadline->stopped = true;
+                    if (deadline->parked.is_parked())
+                        wakes.add(deadline->parked);
+                }
+                wakes.run();
+            });
+        }
+        wake_list wakes;
+        bool parks = false;
+        {
+            const std::lock_guard lock(runtime_->mutex);
+            read_clock();
+            parks = !closed && !deadline->stopped && next_tick() > at_.now;
+            if (parks) {
+                parked.park(deadline->parked, std::move(r));
+                hurry_upkeep(wakes);
+            }
+        }
+        wakes.run();
+        if (!parks)
+            asio::post(std::move(r));
+    };
+    for (;;) {
+        wake_list wakes;
+        {
+            const std::lock_guard lock(runtime_->mutex);
+            if (deadline->stopped || closed)
+                break;
+            read_clock();
+            tick(wakes);
+        }
+        wakes.run();
+        co_await suspend(park);
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none)
+            break;
+    }
+    runtime_->deadlines->disarm(*deadline);
+    const std::lock_guard lock(runtime_->mutex);
+    if (upkeep_ == deadline)
+        upkeep_.reset();
+}
+
+} // namespace lifeguard::detail

@@ -1,0 +1,128 @@
+#pragma once
+
+#include "queue/job_record.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace lifeguard::detail {
+
+/// Which jobs a taker can run.
+struct take_filter {
+    enum class kinds { any, handled, listed };
+    kinds which = kinds::any;
+    std::span<const kind_entry* const> list; ///< for `listed`
+    int priority = -1;                       ///< one priority only; -1: all
+};
+
+/// Which finished jobs are kept, so that their results and errors can still be asked for.
+struct retention {
+    std::size_t finished_max = 1000;   ///< completed and cancelled jobs
+    std::size_t discarded_max = 10000; ///< the dead letters
+};
+
+/// The jobs of a store and everything that decides about them: the ready order, the schedule,
+/// leases, counts, what is kept. Sans-IO: time comes in as an argument. Guarded by the engine's
+/// lock.
+class job_index {
+  public:
+    explicit job_index(retention keep);
+    ~job_index();
+    job_index(const job_index&) = delete;
+    job_index& operator=(const job_index&) = delete;
+
+    job_record* find(const job_id& id) noexcept;
+
+    /// Adds a job; available when its `due` is not after `wall_now`. Its id must be new.
+    job_record& insert(std::unique_ptr<job_record> job, std::int64_t wall_now);
+
+    /// The next job of the queues that `filter` lets through, removed from the ready order: the
+    /// most urgent priority first, first come first served within one. With `strict` an earlier
+    /// queue goes before a later one whatever the priorities. Null when there is none.
+    job_record* take(std::span<queue_entry* const> queues, bool strict, const take_filter& filter);
+
+    /// The same without taking it.
+    static job_record* peek(std::span<queue_entry* const> queues, bool strict,
+                            const take_filter& filter) noexcept;
+
+    /// Takes one job: one that is not final, or discarded.
+    void take(job_record& job);
+
+    /// Keeps a lease that its holder does not renew: `expired` finds it at `until`.
+    void watch_lease(job_record& job, std::int64_t until);
+    void unwatch_lease(job_record& job) noexcept;
+
+    /// An executing job becomes available again, at its old place in the order.
+    void give_back(job_record& job);
+    /// An executing job waits until `due`, as scheduled or retryable.
+    void postpone(job_record& job, job_state state, std::int64_t due);
+    /// An unfinished job becomes final and is kept; what is too much is removed. A job with waiters
+    /// must have been answered before.
+    void finish(job_record& job, job_state state);
+    /// Forgets a job for good. The record itself lives on while it is pinned.
+    void remove(job_record& job);
+
+    /// Keeps the record alive, whatever becomes of the job: for who reads it without the lock.
+    static void pin(job_record& job) noexcept { ++job.pins; }
+    static void unpin(job_record& job) noexcept;
+    class pinned {
+      public:
+        explicit pinned(job_record& job) noexcept : job_(job) { pin(job_); }
+        ~pinned() { unpin(job_); }
+        pinned(const pinned&) = delete;
+        pinned& operator=(const pinned&) = delete;
+
+      private:
+        job_record& job_;
+    };
+
+    /// The next scheduled or retryable job whose time has come, made available behind those that
+    /// are; null when there is none.
+    job_record* make_due(std::int64_t wall_now);
+    /// The next watched lease that has run out; null when there is none. It stays as it is.
+    job_record* expired(std::int64_t now) noexcept;
+
+    std::optional<std::int64_t> next_due() const noexcept;
+    std::optional<std::int64_t> next_expiry() const noexcept;
+
+    std::size_t size() const noexcept { return jobs_.size(); }
+
+  private:
+    struct key_of {
+        using type = job_id;
+        const job_id& operator()(const job_record& job) const noexcept { return job.id; }
+    };
+    struct sooner {
+        bool operator()(const job_record& a, const job_record& b) const noexcept {
+            return a.due != b.due ? a.due < b.due : a.sequence < b.sequence;
+        }
+    };
+    using table = boost::intrusive::unordered_set<
+        job_record, boost::intrusive::base_hook<id_hook>, boost::intrusive::key_of_value<key_of>,
+        boost::intrusive::hash<std::hash<job_id>>, boost::intrusive::power_2_buckets<true>,
+        boost::intrusive::incremental<true>>;
+    using timeline = boost::intrusive::multiset<job_record, boost::intrusive::base_hook<time_hook>,
+                                                boost::intrusive::compare<sooner>>;
+
+    static ready_lane& lane_of(job_record& job);
+    static void set_state(job_record& job, job_state state) noexcept;
+    static void make_ready(job_record& job);
+    static void unready(job_record& job) noexcept;
+    void detach(job_record& job) noexcept;
+    void trim(place_list& kept, std::size_t limit);
+    void grow_table();
+
+    std::vector<table::bucket_type> buckets_;
+    table jobs_;
+    timeline schedule_; // by wall time
+    timeline leases_;   // by monotonic time
+    place_list finished_;
+    place_list discarded_;
+    retention keep_;
+    std::uint64_t sequence_ = 0;
+};
+
+} // namespace lifeguard::detail

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "base/deadline_service.hpp"
+#include "queue/queue_core.hpp"
+#include <lifeguard/circuit_breaker.hpp>
+
+#include <boost/asio/cancellation_signal.hpp>
+
+#include <memory>
+
+namespace lifeguard::detail {
+
+class pool_core;
+struct worker;
+
+/// A long-lived coroutine that runs handlers one after another, on a strand of its own and with its
+/// own cancellation signal. It ends when it is told to, or when it has been given up on.
+///
+/// Every member is guarded by the engine's lock, but for `signal`, which is touched on the strand
+/// only.
+class lane final : public deadline, public lease_holder, public parked_coroutine {
+  public:
+    lane(std::shared_ptr<pool_core> pool, std::shared_ptr<worker> owner,
+         asio::any_io_executor strand);
+    ~lane() override;
+
+    /// The lane's life. `self` keeps it alive as long as its frame.
+    static asio::awaitable<void> run(std::shared_ptr<lane> self);
+
+    /// Asks the handler of the run numbered `number` to stop; a later run is not touched. Any
+    /// thread, no lock.
+    void cancel(std::uint64_t number, asio::cancellation_type how);
+
+    /// Something about the running job is due: its timeout, and what follows when it has no effect.
+    void expired(time_point now) override;
+
+    const std::shared_ptr<pool_core> pool;
+    const std::shared_ptr<worker> owner;
+    asio::any_io_executor strand;
+    asio::cancellation_signal signal;
+
+    /// What it will run next: taken, assigned, not started. May go back.
+    job_record* assigned = nullptr;
+
+    // The run in progress.
+    job_record* job = nullptr; ///< pinned
+    const handler* handle = nullptr;
+    std::uint32_t delivery = 0;
+    std::uint64_t number = 0; ///< counts the lane's runs
+    circuit_breaker::generation permit = 0;
+    time_point started_at;
+    duration timeout{};
+    time_point due = time_point::max(); ///< when `expired` has something to do
+    enum class step { running, timed_out, forced, stuck } reached = step::running;
+
+    /// When the deadline service wakes us. Earlier than `due` is fine: cheaper than re-arming for
+    /// each job.
+    time_point armed_at = time_point::max();
+
+    bool ending = false;    ///< ends when its job is done, or at once
+    bool returning = false; ///< cancelled by a stop of our own: its job goes back uncharged
+    bool abandoned = false; ///< given up: nobody waits for it any more
+
+  private:
+    void post_step(step reached_now, wake_list& wakes);
+};
+
+} // namespace lifeguard::detail

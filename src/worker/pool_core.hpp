@@ -1,0 +1,216 @@
+#pragma once
+
+#include "queue/queue_core.hpp"
+#include "worker/lane.hpp"
+#include "worker/pool_metrics.hpp"
+#include <lifeguard/log.hpp>
+#include <lifeguard/worker_pool.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace lifeguard::detail {
+
+using idle_hook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<struct by_idleness>,
+                                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+/// One worker, over all its incarnations. Guarded by the engine's lock.
+struct worker : idle_hook, lease_holder {
+    worker(std::string name, bool is_overflow, const breaker_options& breaks)
+        : id(std::move(name)), overflow(is_overflow), breaker(breaks) {}
+
+    const std::string id;
+    const bool overflow;
+
+    circuit_breaker breaker;
+    std::vector<std::shared_ptr<lane>> lanes;
+    std::vector<lane*> idle; ///< lanes that wait for a job
+    place_list local;        ///< taken, not yet started
+    unsigned busy = 0;       ///< lanes that run a job
+
+    bool alive = false;
+    bool stopping = false;
+    bool drained = false;     ///< the time to finish is over
+    bool stop_asked = false;  ///< by its supervisor
+    bool stop_forced = false; ///< likewise
+    bool happened = false;    ///< something its coroutine has not seen yet
+    std::exception_ptr crash; ///< what a handler threw, with let_it_crash
+    parked_coroutine parked;  ///< its supervised coroutine
+
+    unsigned incarnation = 0;
+    std::uint64_t pulled = 0;
+    std::uint64_t processed = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t acked = 0;
+
+    std::size_t load() const noexcept { return busy + assigned(); }
+    std::size_t assigned() const noexcept {
+        return local.size() + static_cast<std::size_t>(std::ranges::count_if(
+                                  lanes, [](const auto& l) { return l->assigned != nullptr; }));
+    }
+};
+
+/// An `execute` whose job has not been started: it is withdrawn when no worker starts it in time.
+class execution final : public result_waiter,
+                        public boost::intrusive::list_base_hook<
+                            boost::intrusive::tag<struct by_checkout>,
+                            boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+  public:
+    execution() noexcept : result_waiter(event::finished) {}
+    using checkout_hook = boost::intrusive::list_base_hook<
+        boost::intrusive::tag<struct by_checkout>,
+        boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+    /// Started in time: it cannot be withdrawn any more.
+    void started() noexcept override {
+        if (checkout_hook::is_linked())
+            checkout_hook::unlink();
+    }
+
+    time_point checkout_until = time_point::max();
+    bool exhausted = false; ///< nobody started it in time
+};
+
+/// A pool's accounting: which workers are alive, idle, tripped; who takes what. Decides and wakes
+/// under the engine's lock; the coroutines are in lane.cpp, worker_run.cpp and worker_pool.cpp.
+class pool_core final : public taker,
+                        public context_bound,
+                        public std::enable_shared_from_this<pool_core> {
+  public:
+    pool_core(std::shared_ptr<queue_core> queue, worker_pool_options options,
+              std::shared_ptr<log_sink> log);
+    ~pool_core() override;
+
+    /// Registers with the queues; once, after construction.
+    void open();
+
+    const worker_pool_options& options() const noexcept { return options_; }
+    queue_core& jobs() noexcept { return *jobs_; }
+    const std::shared_ptr<queue_core>& shared_jobs() const noexcept { return jobs_; }
+    runtime& shared() noexcept { return jobs_->shared(); }
+    std::mutex& mutex() noexcept { return shared().mutex; }
+
+    // --- what lanes do (lock held unless said)
+    // ----------------------------------------------------------
+
+    enum class next { run, idle, end };
+    /// Starts the lane's next job, if there is one for it.
+    next advance(lane& l, wake_list& wakes);
+    /// The lane's handler has ended. Takes the lock, resumes who waits for the result, and answers
+    /// what the lane does next.
+    next finish(lane& l, job_outcome&& outcome);
+    /// The lane's coroutine has nothing to do: parks it, or answers its resumption back when
+    /// something has come up meanwhile.
+    bool park(lane& l, resumption& r, wake_list& wakes);
+    /// The lane's coroutine has ended. Takes the lock.
+    void ended(lane& l);
+    /// The lane's handler does not stop: its attempt has failed, and another lane takes its place.
+    void stuck(lane& l, wake_list& wakes);
+
+    // --- what workers do
+    // --------------------------------------------------------------------------------
+
+    asio::awaitable<void> run_worker(std::shared_ptr<worker> w);
+
+    // --- what callers do (lock held)
+    // --------------------------------------------------------------------
+
+    queue_entry& queue_for(const new_job& job);
+    const std::string& first_queue() const noexcept { return queues_.front()->name; }
+    /// Admits and pushes the job of an execute. Throws `error`.
+    job_id submit(new_job&& job, const execute_options& how, execution& e, wake_list& wakes);
+    /// Throws when no live worker's breaker would let a job through.
+    void refuse_when_tripped();
+    void await_checkout(execution& e, time_point until, wake_list& wakes);
+    void assign_least_busy(job_record& job, wake_list& wakes);
+    void withdraw_late(wake_list& wakes);
+
+    /// A supervisor of the permanent workers, for one run of the pool.
+    supervisor make_supervisor();
+    std::optional<supervisor> current_supervisor();
+    child_spec worker_spec(const std::shared_ptr<worker>& w);
+
+    pool_status status();
+    worker_status describe(const worker& w);
+    std::vector<std::shared_ptr<worker>> workers() const { return workers_; }
+    std::shared_ptr<worker> find(const std::string& id) const;
+
+    // taker
+    void offer(wake_list& wakes) override;
+    // context_bound
+    void context_shutdown() noexcept override;
+
+    pool_status figures; ///< the totals of it
+
+    /// Reads a total for the metrics. Takes the lock.
+    std::uint64_t total(std::uint64_t pool_status::*which);
+
+  private:
+    friend class pool_deadline;
+    class worker_guard;
+    using idle_list = boost::intrusive::list<worker, boost::intrusive::base_hook<idle_hook>,
+                                             boost::intrusive::constant_time_size<false>>;
+    using checkout_list =
+        boost::intrusive::list<execution, boost::intrusive::base_hook<execution::checkout_hook>,
+                               boost::intrusive::constant_time_size<false>>;
+
+    void start_worker(const std::shared_ptr<worker>& w, std::vector<std::shared_ptr<lane>>& spawn);
+    std::shared_ptr<lane> make_lane(const std::shared_ptr<worker>& w);
+    void spawn(const std::shared_ptr<lane>& l);
+    void stop_worker(worker& w, wake_list& wakes);
+    enum class verdict_of_kill { charged, given_back };
+    void kill_worker(worker& w, verdict_of_kill verdict, wake_list& wakes);
+    void cancel_lanes(worker& w, wake_list& wakes);
+    void give_back_local(worker& w, wake_list& wakes);
+    void give_back_assigned(worker& w, wake_list& wakes);
+    void wake_worker(worker& w, wake_list& wakes);
+    bool note_cancellation(worker& w, asio::cancellation_type type);
+    void leave_idle(worker& w) noexcept;
+
+    void log(log_level level, std::string_view event, std::string message,
+             std::vector<std::pair<std::string_view, std::string>> fields, wake_list& wakes);
+    void log_end(const lane& l, const job_outcome& outcome, time_point now, wake_list& wakes);
+    void log_stuck(const lane& l, wake_list& wakes);
+    void log_breaker(const worker& w, wake_list& wakes);
+    void log_worker(const worker& w, std::string_view event, wake_list& wakes);
+
+    std::size_t share(worker& w);
+    bool pull(worker& w, wake_list& wakes);
+    bool begin(lane& l, job_record& job, wake_list& wakes);
+    job_record* next_local(worker& w);
+    void hand_out(worker& w, wake_list& wakes);
+    bool steal_for(worker& w, wake_list& wakes);
+    void tell_breaker(worker& w, const lane& l, job_outcome::kind what, wake_list& wakes);
+    void trip(worker& w, wake_list& wakes);
+    void arm(time_point at, wake_list& wakes);
+    void on_deadline(time_point now);
+    void want_overflow(wake_list& wakes);
+    void start_overflow();
+    static asio::awaitable<void> start_overflow_child(supervisor s, child_spec spec);
+    static asio::awaitable<void> run_overflow(std::shared_ptr<pool_core> self,
+                                              std::shared_ptr<worker> w);
+    void forget_overflow(worker& w) noexcept;
+
+    const std::shared_ptr<queue_core> jobs_;
+    const worker_pool_options options_;
+    const std::shared_ptr<log_sink> log_;
+    std::vector<queue_entry*> queues_;
+    take_filter filter_;
+    std::vector<std::shared_ptr<worker>> workers_;
+    idle_list idle_;          // workers with an idle lane and a closed breaker, longest idle first
+    checkout_list checkouts_; // by their deadline
+    std::shared_ptr<class pool_deadline> deadline_;
+    std::optional<pool_metrics> metrics_;
+    time_point armed_at_ = time_point::max();
+    std::weak_ptr<supervisor::shell> supervisor_;
+    unsigned alive_ = 0;
+    unsigned idle_count_ = 0; // of idle_
+    unsigned overflow_ = 0;   // alive or about to be
+    unsigned overflow_number_ = 0;
+    std::uint64_t lanes_abandoned_ = 0;
+};
+
+} // namespace lifeguard::detail
