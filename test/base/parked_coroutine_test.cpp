@@ -26,7 +26,6 @@ struct parking {
             const std::lock_guard lock(mutex);
             if (!one.is_parked())
                 return;
-            list.erase(list.iterator_to(one));
             one.cancelled = true;
             wakes.add(one);
         }
@@ -60,16 +59,14 @@ struct parking {
         {
             const std::lock_guard lock(mutex);
             while (!list.empty()) {
-                parked_coroutine& first = list.front();
-                list.pop_front();
-                wakes.add(first, in_place);
+                wakes.add(list.front(), in_place); // which takes it out of the list
             }
         }
         wakes.run();
     }
 
     std::mutex mutex;
-    boost::intrusive::list<parked_coroutine> list;
+    boost::intrusive::list<parked_coroutine, boost::intrusive::constant_time_size<false>> list;
 };
 
 } // namespace
@@ -193,6 +190,48 @@ LIFEGUARD_TEST(an_exception_does_not_lose_those_that_follow) {
     ctx.settle();
     for (const auto& other : others)
         BOOST_TEST(other.ready());
+}
+
+LIFEGUARD_TEST(what_is_deferred_comes_before_anybody_is_resumed) {
+    parking lot;
+    std::string order;
+    const auto strand = detail::new_strand(ctx.executor());
+    const auto sleeper = ctx.spawn_on(strand, [&]() -> asio::awaitable<void> {
+        co_await lot.wait();
+        order += "sleeper ";
+    });
+    ctx.settle();
+    asio::post(strand, [&] {
+        wake_list wakes;
+        wakes.add(lot.list.front(), true);
+        wakes.defer([&] { order += "deferred "; });
+        wakes.run();
+        wakes.run(); // once is enough
+    });
+    ctx.settle();
+    BOOST_TEST(sleeper.ready());
+    BOOST_TEST(order == "deferred sleeper ");
+}
+
+BOOST_AUTO_TEST_CASE(a_parking_lot_lets_everybody_go) {
+    asio::io_context io;
+    detail::parking_lot lot;
+    const auto token = std::make_shared<int>();
+    const auto sleeps = [&, token]() -> asio::awaitable<void> {
+        const auto held = token;
+        parked_coroutine place;
+        const auto park = [&](resumption r) { lot.park(place, std::move(r)); };
+        co_await detail::suspend(park);
+    };
+    for (int i = 0; i < 3; ++i)
+        asio::co_spawn(io, sleeps(), asio::detached);
+    io.poll();
+    BOOST_TEST(token.use_count() == 5);
+    lot.clear();
+    io.restart();
+    io.poll();
+    BOOST_TEST(token.use_count() == 2);
+    BOOST_TEST(lot.clear().empty());
 }
 
 BOOST_AUTO_TEST_CASE(dropping_a_resumption_unwinds_the_coroutine) {
