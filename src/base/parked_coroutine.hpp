@@ -12,6 +12,7 @@
 
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -127,12 +128,17 @@ class wake_list {
     }
 
     /// Also calls `f`, before anybody is resumed. For what is rare.
-    void defer(std::function<void()> f) { deferred_.push_back(std::move(f)); }
+    void defer(std::function<void()> f) {
+        if (!deferred_)
+            deferred_ = std::make_unique<std::vector<std::function<void()>>>();
+        deferred_->push_back(std::move(f));
+    }
 
     /// Resumes them all, in the order in which they were added. No lock may be held.
     void run() {
-        for (auto& f : std::exchange(deferred_, {}))
-            f();
+        if (deferred_)
+            for (const auto deferred = std::move(deferred_); const auto& f : *deferred)
+                f();
         for (wake& w : wakes_) {
             if (w.in_place)
                 resume_in_place(std::move(w.what));
@@ -149,7 +155,7 @@ class wake_list {
         bool in_place;
     };
     boost::container::small_vector<wake, 4> wakes_;
-    std::vector<std::function<void()>> deferred_;
+    std::unique_ptr<std::vector<std::function<void()>>> deferred_; // nearly always empty
 };
 
 } // namespace lifeguard::detail
