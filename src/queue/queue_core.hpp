@@ -200,9 +200,9 @@ class queue_core final : public store_listener,
 
     std::shared_ptr<runtime> runtime_;
     queue_options options_;
-    std::unique_ptr<job_store> store_;
     by_name<kind_entry> kinds_;
     by_name<queue_entry> queues_;
+    std::unique_ptr<job_store> store_; // its jobs refer to kinds and queues
     std::deque<handler> handlers_; // by kind_entry::index; a deque, so that lanes can refer to them
     std::unordered_map<std::string, validator, text_hash, std::equal_to<>> validators_;
     std::atomic<bool> validates_ = false; // spares the lock where nobody validates
