@@ -32,18 +32,49 @@ class upkeep_deadline final : public deadline {
     const std::weak_ptr<queue_core> core_;
 };
 
+/// While it lives, the queue has an upkeep.
+class queue_core::upkeep_turn {
+  public:
+    explicit upkeep_turn(queue_core& core) noexcept : core_(core) {}
+    ~upkeep_turn() {
+        std::shared_ptr<upkeep_deadline> mine;
+        {
+            const std::lock_guard lock(core_.shared().mutex);
+            mine.swap(core_.upkeep_);
+        }
+        if (mine)
+            core_.shared().deadlines->disarm(*mine);
+    }
+    upkeep_turn(const upkeep_turn&) = delete;
+    upkeep_turn& operator=(const upkeep_turn&) = delete;
+
+  private:
+    queue_core& core_;
+};
+
 namespace {
 
 /// The wall clock may be set while we sleep, so a job that waits for a wall time is looked at so
 /// often.
 constexpr duration longest_sleep = std::chrono::minutes(1);
 
+/// How many jobs are moved on in one go, so that nobody waits long for the lock when a million are
+/// due at once.
+constexpr std::size_t batch_max = 500;
+
 } // namespace
 
 void queue_core::tick(wake_list& wakes) {
-    while (job_record* job = index().make_due(at_.wall_ns()))
+    for (std::size_t n = 0; n < batch_max; ++n) {
+        job_record* job = index().make_due(at_.wall_ns());
+        if (job == nullptr)
+            break;
         became_available(*job, wakes);
-    while (job_record* job = index().expired(at_.now_ns())) {
+    }
+    for (std::size_t n = 0; n < batch_max; ++n) {
+        job_record* job = index().expired(at_.now_ns());
+        if (job == nullptr)
+            break;
         ++counts.lease_timeouts;
         job_outcome lost;
         lost.what = job_outcome::kind::crashed;
@@ -70,8 +101,9 @@ void queue_core::hurry_upkeep(wake_list& wakes) {
     if (next >= upkeep_->armed_at)
         return;
     upkeep_->armed_at = next;
+    // Not `arm`: another thread's call for a moment before ours may come first.
     wakes.defer([self = shared_from_this(), deadline = upkeep_, next] {
-        self->shared().deadlines->arm(*deadline, next);
+        self->shared().deadlines->arm_earlier(*deadline, next);
     });
 }
 
@@ -81,8 +113,11 @@ asio::awaitable<void> queue_core::run_upkeep() {
     co_await asio::this_coro::throw_if_cancelled(false);
     {
         const std::lock_guard lock(runtime_->mutex);
+        if (upkeep_)
+            throw error(errc::already_started, "the queue's upkeep");
         upkeep_ = deadline;
     }
+    const upkeep_turn turn(*this);
     auto park = [&](resumption r) {
         auto slot = r.get_cancellation_slot();
         if (slot.is_connected()) {
@@ -127,10 +162,6 @@ asio::awaitable<void> queue_core::run_upkeep() {
         if (state.cancelled() != asio::cancellation_type::none)
             break;
     }
-    runtime_->deadlines->disarm(*deadline);
-    const std::lock_guard lock(runtime_->mutex);
-    if (upkeep_ == deadline)
-        upkeep_.reset();
 }
 
 } // namespace lifeguard::detail
