@@ -13,7 +13,10 @@ constexpr unsigned runs_between_yields = 16;
 lane::lane(std::shared_ptr<pool_core> p, std::shared_ptr<worker> o, asio::any_io_executor s)
     : pool(std::move(p)), owner(std::move(o)), strand(std::move(s)) {}
 
-lane::~lane() = default;
+lane::~lane() {
+    if (!over)
+        pool->lost(*this);
+}
 
 asio::awaitable<void> lane::run(std::shared_ptr<lane> self) {
     pool_core& pool = *self->pool;

@@ -63,6 +63,7 @@ class lane final : public deadline, public lease_holder, public parked_coroutine
     bool ending = false;    ///< ends when its job is done, or at once
     bool returning = false; ///< cancelled by a stop of our own: its job goes back uncharged
     bool abandoned = false; ///< given up: nobody waits for it any more
+    bool over = false;      ///< its coroutine has ended
 
   private:
     void post_step(step reached_now, wake_list& wakes);

@@ -73,8 +73,17 @@ std::size_t pool_core::share(worker& w) {
     return std::min<std::size_t>(options_.pull_size, (ready + idle - 1) / idle);
 }
 
+/// How many jobs, at most `wanted`, the worker's breaker would let it start now.
+std::size_t pool_core::room(const worker& w, std::size_t wanted) const noexcept {
+    const time_point now = jobs_->clock().now;
+    const std::size_t free = w.breaker.capacity(wanted, now);
+    if (free == 0 || w.breaker.state(now) == breaker_state::closed)
+        return free;
+    return free - std::min(free, w.assigned()); // what it has taken will probe
+}
+
 bool pool_core::pull(worker& w) {
-    const std::size_t most = w.breaker.capacity(share(w), jobs_->clock().now);
+    const std::size_t most = room(w, share(w));
     std::size_t got = 0;
     for (; got < most; ++got) {
         job_record* job = jobs_->index().take(queues_, options_.strict_order, filter_);
@@ -147,7 +156,7 @@ bool pool_core::park(lane& l, resumption& r, wake_list& wakes) {
     worker& w = *l.owner;
     if (l.abandoned || l.ending || w.stopping || l.assigned != nullptr)
         return false;
-    const bool tripped = w.breaker.capacity(1, jobs_->clock().now) == 0;
+    const bool tripped = room(w, 1) == 0;
     // Something may have come since the lane looked, and jobs that others have taken in advance are
     // better off here.
     if (!tripped && (!w.local.empty() || pull(w) || (steal_for(w, wakes) && pull(w)))) {
@@ -197,7 +206,7 @@ void pool_core::hand_out(worker& w, wake_list& wakes) {
 void pool_core::offer(wake_list& wakes) {
     while (!idle_.empty()) {
         worker& w = idle_.front();
-        if (w.breaker.capacity(1, jobs_->clock().now) == 0) {
+        if (room(w, 1) == 0) {
             trip(w);
             continue;
         }
@@ -322,7 +331,7 @@ pool_core::next pool_core::finish(lane& l, job_outcome&& outcome) {
     }
     if (w.stopping)
         wake_worker(w, wakes);
-    else if (!w.idle.empty() && w.breaker.capacity(1, now) != 0)
+    else if (!w.idle.empty() && room(w, 1) != 0)
         untrip(w, wakes);
     const next what = advance(l, wakes);
     lock.unlock();
@@ -387,6 +396,7 @@ void pool_core::ended(lane& l) {
         jobs_->read_clock();
         if (l.assigned != nullptr)
             give_back(*std::exchange(l.assigned, nullptr), wakes);
+        l.over = true;
         if (l.abandoned)
             --lanes_abandoned_;
         std::erase_if(l.owner->lanes, [&](const auto& other) { return other.get() == &l; });
@@ -394,6 +404,14 @@ void pool_core::ended(lane& l) {
     }
     shared().deadlines->disarm(l);
     wakes.run();
+}
+
+void pool_core::lost(lane& l) noexcept {
+    const std::lock_guard lock(mutex());
+    if (l.abandoned)
+        --lanes_abandoned_;
+    if (l.job != nullptr)
+        job_index::unpin(*l.job);
 }
 
 // --- deadlines
@@ -407,12 +425,12 @@ void pool_core::arm(time_point at) {
     shared().deadlines->arm(*deadline_, at);
 }
 
-/// Nobody is alive and nobody waits: an alarm would only keep the context from running dry.
-void pool_core::disarm() {
-    if (!deadline_)
+void pool_core::rest() {
+    const bool alive = std::ranges::any_of(workers_, [](const auto& w) { return w->alive; });
+    if (alive || !deadline_)
         return;
     shared().deadlines->disarm(*drain_deadline_);
-    if (!checkouts_.empty())
+    if (!checkouts_.empty() || armed_at_ == time_point::max())
         return;
     armed_at_ = time_point::max();
     shared().deadlines->disarm(*deadline_);
@@ -423,13 +441,13 @@ void pool_core::on_deadline() {
     wake_list wakes;
     {
         const std::lock_guard lock(mutex());
-        const time_point now = jobs_->read_clock().now;
+        jobs_->read_clock();
         armed_at_ = time_point::max();
         withdraw_late(wakes);
         for (const auto& w : workers_) {
             if (w->idle.empty() || w->stopping || static_cast<idle_hook&>(*w).is_linked())
                 continue;
-            if (w->breaker.capacity(1, now) != 0)
+            if (room(*w, 1) != 0)
                 join_idle(*w);
             else
                 trip(*w);
@@ -511,8 +529,6 @@ void pool_core::withdraw_late(wake_list& wakes) {
     while (!checkouts_.empty() && checkouts_.front().checkout_until <= now) {
         execution& e = checkouts_.front();
         checkouts_.pop_front();
-        if (e.job == nullptr)
-            continue; // final without having been started: its caller is on its way
         job_record& job = *e.job;
         if (job.state == job_state::executing) { // taken by a worker that has not come to it
             auto& w = static_cast<worker&>(*job.holder);
@@ -550,7 +566,7 @@ void pool_core::stop_accepting() {
             e.got = result_waiter::answer::closed;
             wakes.add(e);
         }
-        disarm();
+        rest();
     }
     wakes.run();
 }
@@ -560,7 +576,7 @@ void pool_core::assign_least_busy(job_record& job, wake_list& wakes) {
         return;
     worker* least = nullptr;
     for (const auto& w : workers_) {
-        if (!w->alive || w->stopping || w->breaker.capacity(1, jobs_->clock().now) == 0)
+        if (!w->alive || w->stopping || room(*w, 1) == 0)
             continue;
         if (least == nullptr || w->load() < least->load())
             least = w.get();

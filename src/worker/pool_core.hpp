@@ -1,6 +1,7 @@
 #pragma once
 
 #include "queue/queue_core.hpp"
+#include "queue/saturate.hpp"
 #include "worker/lane.hpp"
 #include "worker/pool_metrics.hpp"
 #include <lifeguard/log.hpp>
@@ -76,8 +77,8 @@ class execution final : public result_waiter,
         if (checkout_hook::is_linked())
             checkout_hook::unlink();
     }
-    /// Its caller is gone, or is about to be answered.
-    void leave_pool() noexcept {
+    /// Answered, or its caller is gone: nothing refers to it any more.
+    void answered() noexcept override {
         started();
         if (pool_hook::is_linked())
             pool_hook::unlink();
@@ -120,6 +121,8 @@ class pool_core final : public taker,
     bool park(lane& l, resumption& r, wake_list& wakes);
     /// The lane's coroutine has ended. Takes the lock.
     void ended(lane& l);
+    /// The lane is destroyed; its coroutine was, too, without having ended. Takes the lock.
+    void lost(lane& l) noexcept;
     /// The lane's handler does not stop: its attempt has failed, and another lane takes its place.
     void stuck(lane& l, wake_list& wakes);
 
@@ -142,6 +145,9 @@ class pool_core final : public taker,
     void await_checkout(execution& e, time_point until);
     void assign_least_busy(job_record& job, wake_list& wakes);
     void withdraw_late(wake_list& wakes);
+    /// Lets go of the alarms when nobody lives and nobody waits: they would keep
+    /// io_context::run() from returning.
+    void rest();
     /// Who waits for an execute, and who comes later, is told `stopped`. Takes the lock.
     void stop_accepting();
 
@@ -206,6 +212,7 @@ class pool_core final : public taker,
     void log_worker(const worker& w, log_level level, std::string_view event, wake_list& wakes);
 
     std::size_t share(worker& w);
+    std::size_t room(const worker& w, std::size_t wanted) const noexcept;
     bool pull(worker& w);
     bool begin(lane& l, job_record& job);
     job_record* next_local(worker& w);
@@ -218,7 +225,6 @@ class pool_core final : public taker,
     void give_back(job_record& job, wake_list& wakes);
     void arm(time_point at);
     void arm_checkouts();
-    void disarm();
     void on_deadline();
     void want_overflow(wake_list& wakes);
     void start_overflow(const std::shared_ptr<worker>& w);
@@ -252,10 +258,5 @@ class pool_core final : public taker,
     enum class draining { no, waits, cancelled, given_up } draining_ = draining::no;
     time_point drained_at_; // when the next step of it is due
 };
-
-/// `at` + `d`, or the end of time.
-inline time_point later(time_point at, duration d) noexcept {
-    return d >= time_point::max() - at ? time_point::max() : at + d;
-}
 
 } // namespace lifeguard::detail

@@ -43,9 +43,12 @@ class executing {
   public:
     executing(pool_core& pool, execution& e) noexcept : pool_(pool), execution_(e) {}
     ~executing() {
+        if (execution_.got == result_waiter::answer::finished)
+            return; // the usual end: nothing is linked any more
         const std::lock_guard lock(pool_.mutex());
-        execution_.leave_pool();
+        execution_.answered();
         queue_core::remove_waiter(execution_);
+        pool_.rest();
     }
     executing(const executing&) = delete;
     executing& operator=(const executing&) = delete;
@@ -67,7 +70,7 @@ class execute_deadline final : public detail::deadline {
             const std::lock_guard lock(pool_->mutex());
             if (execution_ == nullptr || !execution_->is_parked())
                 return;
-            execution_->leave_pool(); // the job is not to be withdrawn on behalf of nobody
+            execution_->answered(); // the job is not to be withdrawn on behalf of nobody
             queue_core::remove_waiter(*execution_);
             execution_->got = result_waiter::answer::timed_out;
             wakes.add(*execution_);

@@ -238,9 +238,7 @@ void pool_core::end_worker(worker& w, fate how, wake_list& wakes) {
             abandon(*l, how, wakes);
     }
     w.busy = 0;
-    if (draining_ != draining::no &&
-        std::ranges::none_of(workers_, [](const auto& other) { return other->alive; }))
-        disarm();
+    rest();
 }
 
 /// The lane goes on to the end of its handler, without its job.
@@ -377,18 +375,25 @@ void pool_core::context_shutdown() noexcept {
     // there.
     std::vector<std::shared_ptr<lane>> lanes;
     std::vector<resumption> gone;
+    wake_list wakes;
     {
         const std::lock_guard lock(mutex());
         homeless_ = true;
+        for (const auto& w : workers_)
+            leave_idle(*w); // first: what goes back must find nobody here
         for (const auto& w : workers_) {
-            leave_idle(*w);
             w->idle.clear();
+            if (!jobs_->closed)
+                give_back_assigned(*w, wakes);
             for (auto& l : std::exchange(w->lanes, {})) {
                 l->ending = true;
                 if (l->is_parked())
                     gone.push_back(l->take());
+                if (l->job != nullptr && !jobs_->closed)
+                    abandon(*l, fate::stopped, wakes);
                 lanes.push_back(std::move(l));
             }
+            w->busy = 0;
         }
         if (jobs_->closed) {
             supervisor_.reset();
@@ -399,6 +404,7 @@ void pool_core::context_shutdown() noexcept {
     gone.clear(); // unwinds frames, which may take the lock
     for (const auto& l : lanes)
         l->strand = asio::any_io_executor();
+    wakes.run();
 }
 
 } // namespace lifeguard::detail

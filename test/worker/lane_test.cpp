@@ -387,15 +387,28 @@ LIFEGUARD_TEST(context_of_the_handlers_may_go_first) {
     auto elsewhere = std::make_unique<asio::io_context>(1);
     pool.handler_executor = elsewhere->get_executor();
     rig r(ctx, pool);
+    std::atomic<int> live = 0;
+    r.the_engine().handle("spin", [&](job_context&) -> asio::awaitable<json> {
+        struct alive {
+            explicit alive(std::atomic<int>& c) : count(c) { ++count; }
+            ~alive() { --count; }
+            std::atomic<int>& count;
+        } one(live);
+        for (;;)
+            co_await asio::post(asio::use_awaitable);
+    });
     ctx.settle();
-    elsewhere->poll(); // one lane waits, a handler waits, a job waits
-    const job_id running = r.submit("wait");
+    elsewhere->poll(); // both lanes wait
+    const job_id running = r.submit("spin");
     elsewhere->restart();
-    elsewhere->poll();
+    for (int n = 0; n < 10; ++n)
+        elsewhere->poll_one();
+    BOOST_TEST(live.load() == 1);
     elsewhere.reset();
     ctx.settle();
-    BOOST_TEST(r.state(running) == "executing"); // until its worker ends
-    BOOST_TEST(r.running.load() == 0);
+    BOOST_TEST(r.state(running) == "available");
+    BOOST_TEST(r.job(running).attempt == 0U);
+    BOOST_TEST(live.load() == 0);
 }
 
 // A cancellation that comes between two jobs, or before a handler's first wait, must find it.
