@@ -87,6 +87,12 @@ class execute_deadline final : public detail::deadline {
     execution* execution_;
 };
 
+// These keep the handle alive in their frames.
+asio::awaitable<job_id> push_to(job_queue jobs, new_job job) {
+    co_return co_await jobs.push(std::move(job));
+}
+asio::awaitable<json> result_from(job_queue jobs, job_id id) { co_return co_await jobs.result(id); }
+
 } // namespace
 
 worker_pool::worker_pool(job_queue jobs, worker_pool_options options,
@@ -169,14 +175,14 @@ asio::awaitable<job_id> worker_pool::submit(new_job job) {
         const std::lock_guard lock(core_->mutex());
         core_->queue_for(job);
     }
-    return queue().push(std::move(job));
+    return push_to(queue(), std::move(job));
 }
 
 asio::awaitable<job_id> worker_pool::submit_json(std::string text) {
     return submit(parse_job(text, core_->jobs().options().limits).value());
 }
 
-asio::awaitable<json> worker_pool::result(job_id id) { return queue().result(id); }
+asio::awaitable<json> worker_pool::result(job_id id) { return result_from(queue(), id); }
 
 pool_status worker_pool::status() const { return core_->status(); }
 
