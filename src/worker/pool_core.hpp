@@ -231,7 +231,7 @@ class pool_core final : public taker,
     static asio::awaitable<void> start_overflow_child(supervisor s, child_spec spec);
     static asio::awaitable<void> run_overflow(std::shared_ptr<pool_core> self,
                                               std::shared_ptr<worker> w);
-    void forget_overflow(worker& w) noexcept;
+    void forget_overflow(worker& w);
 
     const std::shared_ptr<queue_core> jobs_;
     const worker_pool_options options_;

@@ -364,10 +364,17 @@ asio::awaitable<void> pool_core::run_overflow(std::shared_ptr<pool_core> self,
         std::rethrow_exception(failed);
 }
 
-void pool_core::forget_overflow(worker& w) noexcept {
-    const std::lock_guard lock(mutex());
-    if (std::erase_if(workers_, [&](const auto& other) { return other.get() == &w; }) != 0)
+void pool_core::forget_overflow(worker& w) {
+    wake_list wakes;
+    {
+        const std::lock_guard lock(mutex());
+        if (std::erase_if(workers_, [&](const auto& other) { return other.get() == &w; }) == 0)
+            return;
         --overflow_;
+        jobs_->read_clock();
+        want_overflow(wakes); // it may have gone while its job, or another one, waits
+    }
+    wakes.run();
 }
 
 void pool_core::context_shutdown() noexcept {
