@@ -1,5 +1,11 @@
 #pragma once
 
+#include <lifeguard/time_source.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+
 #include <any>
 #include <chrono>
 #include <concepts>
@@ -9,12 +15,6 @@
 #include <string>
 #include <type_traits>
 #include <utility>
-
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/smart_ptr/intrusive_ptr.hpp>
-
-#include <lifeguard/time_source.hpp>
 
 namespace lifeguard {
 
@@ -48,9 +48,11 @@ class shutdown_policy {
     static shutdown_policy brutal() noexcept { return shutdown_policy(duration::min()); }
     /// Asked, and waited for as long as it takes.
     static shutdown_policy infinity() noexcept { return shutdown_policy(duration::max()); }
-    /// Asked, and given `grace`. Zero asks and forces in one go. A negative value is refused with the spec.
+    /// Asked, and given `grace`. Zero asks and forces in one go. A negative value is refused with
+    /// the spec.
     static shutdown_policy after(std::chrono::milliseconds grace) noexcept {
-        constexpr auto longest = std::chrono::duration_cast<std::chrono::milliseconds>(duration::max());
+        constexpr auto longest =
+            std::chrono::duration_cast<std::chrono::milliseconds>(duration::max());
         if (grace > longest)
             return infinity();
         return shutdown_policy(grace > -longest ? duration(grace) : duration(-longest));
@@ -68,8 +70,8 @@ class shutdown_policy {
     duration grace_;
 };
 
-/// What an incarnation knows of itself and its supervisor. Cheap to copy; may outlive both. Thread safety:
-/// `ready` and `stop_requested` may be called from any thread.
+/// What an incarnation knows of itself and its supervisor. Cheap to copy; may outlive both. Thread
+/// safety: `ready` and `stop_requested` may be called from any thread.
 class child_context {
   public:
     explicit child_context(boost::intrusive_ptr<detail::incarnation> of) noexcept
@@ -78,7 +80,8 @@ class child_context {
     const std::string& id() const noexcept;
     /// 1 for the first run of the child, 2 after its first restart ...
     unsigned incarnation() const noexcept;
-    /// Where the child runs: its supervisor's strand, or a strand over the executor that its spec names.
+    /// Where the child runs: its supervisor's strand, or a strand over the executor that its spec
+    /// names.
     const asio::any_io_executor& executor() const noexcept;
 
     /// Ends the start handshake of a child whose spec says `waits_for_ready`; otherwise no effect.
@@ -99,7 +102,8 @@ class child_body {
     child_body(asio::awaitable<void> run, std::any info = {})
         : run_(std::move(run)), info_(std::move(info)) {}
 
-    /// The child is a nested supervisor: it counts as started when all its initial children do, as in OTP.
+    /// The child is a nested supervisor: it counts as started when all its initial children do, as
+    /// in OTP.
     child_body(supervisor nested, std::any info = {});
 
     /// The child does not run now: it is kept as not started, or forgotten when it is temporary
@@ -121,15 +125,17 @@ class child_body {
     std::shared_ptr<supervisor> nested_; // so that the tree can be walked
 };
 
-/// Called once for each incarnation, on the child's executor. It may throw: that is a failed start. It lives
-/// as long as any coroutine that it returned, so it may itself be a coroutine lambda with captures.
+/// Called once for each incarnation, on the child's executor. It may throw: that is a failed start.
+/// It lives as long as any coroutine that it returned, so it may itself be a coroutine lambda with
+/// captures.
 using start_function = std::function<child_body(child_context)>;
 
-/// One child of a supervisor. `id` and `start` are needed, everything else has OTP's defaults. Inside a co_await
-/// expression name a spec whose start function has captures first: g++ 12 destroys such temporaries twice.
+/// One child of a supervisor. `id` and `start` are needed, everything else has OTP's defaults.
+/// Inside a co_await expression name a spec whose start function has captures first: g++ 12
+/// destroys such temporaries twice.
 struct child_spec {
-    /// `start` takes a `child_context` or nothing, and returns a `child_body`, an `awaitable<void>` or a
-    /// `supervisor`.
+    /// `start` takes a `child_context` or nothing, and returns a `child_body`, an `awaitable<void>`
+    /// or a `supervisor`.
     template <typename F>
     child_spec(std::string child_id, F start_child)
         : id(std::move(child_id)), start(adapt(std::move(start_child))) {}
@@ -147,14 +153,15 @@ struct child_spec {
     /// Whether its end may end the supervisor, see `auto_shutdown`. Not for permanent children.
     bool significant = false;
 
-    /// The child counts as started when it calls `child_context::ready`, not when its start function
-    /// returns. The next sibling is not started before that.
+    /// The child counts as started when it calls `child_context::ready`, not when its start
+    /// function returns. The next sibling is not started before that.
     bool waits_for_ready = false;
 
     /// How long the start may take; past it the start has failed. Zero: as long as it takes.
     duration start_timeout = duration::zero();
 
-    /// Where it runs. Empty: on its supervisor's strand. Any other executor gets a strand for the child.
+    /// Where it runs. Empty: on its supervisor's strand. Any other executor gets a strand for the
+    /// child.
     asio::any_io_executor executor;
 
   private:
@@ -166,10 +173,13 @@ struct child_spec {
         if constexpr (std::is_convertible_v<F, start_function>) {
             return start_function(std::move(f));
         } else if constexpr (std::is_invocable_v<F&, child_context>) {
-            return [f = std::move(f)](child_context context) mutable { return child_body(f(std::move(context))); };
+            return [f = std::move(f)](child_context context) mutable {
+                return child_body(f(std::move(context)));
+            };
         } else {
-            static_assert(std::is_invocable_v<F&>,
-                          "a start function takes a child_context or nothing, and returns a coroutine");
+            static_assert(
+                std::is_invocable_v<F&>,
+                "a start function takes a child_context or nothing, and returns a coroutine");
             return [f = std::move(f)](child_context) mutable { return child_body(f()); };
         }
     }

@@ -53,8 +53,8 @@ engine_options load_options(const std::string& path);
 
 /// The composition root: a store, queues, pools and the supervision tree that runs them.
 ///
-/// A handle over a shared core. Thread safety: any thread may call any member. Lifetime: handles and
-/// the executor's context may be destroyed in either order.
+/// A handle over a shared core. Thread safety: any thread may call any member. Lifetime: handles
+/// and the executor's context may be destroyed in either order.
 class engine {
   public:
     /// Starts nothing. Errors: `invalid_option`, `duplicate_id` for two pools of one name.
@@ -106,6 +106,9 @@ class engine {
     void register_handler(std::string kind, handler h);
 
     class core;
+    static asio::awaitable<void> run(std::shared_ptr<core> self);
+    static asio::awaitable<void> stop(std::shared_ptr<core> self);
+
     std::shared_ptr<core> core_;
 };
 

@@ -24,7 +24,8 @@ struct exit_reason {
     bool abnormal() const noexcept { return what == kind::error || what == kind::killed; }
 };
 
-/// "normal", "shutdown(detail)", "error(boom)", "killed(abandoned)". One line, whatever the exception's text.
+/// "normal", "shutdown(detail)", "error(boom)", "killed(abandoned)". One line, whatever the
+/// exception's text.
 std::string to_string(const exit_reason& reason);
 
 /// Thrown by a child to end with reason `shutdown`: deliberate, so transient children stay down

@@ -1,24 +1,43 @@
 #pragma once
 
-#include <exception>
-
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <exception>
+
 namespace lifeguard {
 
 namespace asio = boost::asio;
 
-/// Runs the clean-up `f`, a callable that returns an `awaitable<void>`, shielded from requests to stop: only
-/// terminal cancellation, a supervisor's force, reaches it. For children that must await while they end:
-/// a cancelled coroutine throws at every later co_await (conformance rule M-06).
+/// `co_await shield();` shields the coroutine, and all that it awaits, from requests to stop: from
+/// here on only terminal cancellation, a supervisor's force, reaches it, and a request that came
+/// before no longer makes it throw. For children that must await while they end (conformance rule
+/// M-06):
+///
+///     try {
+///         co_await serve();
+///     } catch (const boost::system::system_error&) { // asked to stop
+///     }
+///     co_await lifeguard::shield();
+///     co_await say_goodbye();
+///
+/// Without it a cancelled coroutine throws at every later co_await. It forgets a force that came
+/// before, too: then the clean-up has only its supervisor's `kill_grace` before the child is
+/// abandoned.
+inline auto shield() {
+    return asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+}
+
+/// Runs `f`, a callable that returns an `awaitable<void>`, shielded from requests to stop: for a
+/// step in the life of a child that must not be cut in two.
 ///
 /// Afterwards total cancellation is let through again, and when a stop was requested meanwhile
-/// `operation_aborted` is thrown. A stop that came before is forgotten, so that clean-ups can follow one
-/// another. Pass `f` as an lvalue, by name: g++ 12 destroys the captures of a temporary twice.
+/// `operation_aborted` is thrown. Pass `f` as an lvalue, by name: g++ 12 destroys the captures of a
+/// temporary twice. A coroutine that has been cancelled already must `co_await shield()` instead:
+/// Asio throws before this function is entered.
 template <typename F>
 asio::awaitable<void> shielded(F& f) {
     bool asked = false;

@@ -1,5 +1,12 @@
 #pragma once
 
+#include <lifeguard/child_spec.hpp>
+#include <lifeguard/exit_reason.hpp>
+#include <lifeguard/time_source.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
 #include <any>
 #include <cstddef>
 #include <cstdint>
@@ -8,13 +15,6 @@
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
-
-#include <lifeguard/child_spec.hpp>
-#include <lifeguard/exit_reason.hpp>
-#include <lifeguard/time_source.hpp>
 
 namespace lifeguard {
 
@@ -33,8 +33,8 @@ struct supervisor_options {
 
     lifeguard::strategy strategy = lifeguard::strategy::one_for_one;
 
-    /// More than `intensity` restarts within `period` and the supervisor gives up: it stops its children
-    /// and ends. Zero gives up at the first. Default to 1 in 5 s, as in OTP.
+    /// More than `intensity` restarts within `period` and the supervisor gives up: it stops its
+    /// children and ends. Zero gives up at the first. Default to 1 in 5 s, as in OTP.
     unsigned intensity = 1;
     duration period = std::chrono::seconds(5);
 
@@ -43,7 +43,8 @@ struct supervisor_options {
     /// How long a child cancelled by force may take to end before it is abandoned. Defaults to 1 s.
     duration kill_grace = std::chrono::seconds(1);
 
-    /// With so many abandoned incarnations still alive, one more counts as a failed restart. Defaults to 64.
+    /// With so many abandoned incarnations still alive, one more counts as a failed restart.
+    /// Defaults to 64.
     std::size_t abandoned_max = 64;
 
     /// Empty: the machine's clocks.
@@ -70,8 +71,8 @@ struct supervisor_event {
     kind what = kind::child_started;
     context when = context::none;
     std::string supervisor;
-    std::string child; ///< empty for the supervisor's own events
-    unsigned incarnation = 0;
+    std::string child;        ///< empty for the supervisor's own events
+    unsigned incarnation = 0; ///< restart_scheduled: the one that has ended
     exit_reason reason;
     time_point at;
 };
@@ -107,7 +108,7 @@ struct stop_figures {
     std::uint64_t force_cancel_total = 0;
     std::uint64_t abandoned_total = 0;
     std::uint64_t abandoned_live = 0;
-    std::uint64_t abandoned_max = 0; ///< the highest abandoned_live so far
+    std::uint64_t abandoned_max = 0;              ///< the highest abandoned_live so far
     duration stop_latency_max = duration::zero(); ///< from request to end
     std::uint64_t observer_errors = 0; ///< exceptions of subscribers and of the log sink, swallowed
 };
@@ -119,71 +120,88 @@ struct started_child {
     std::any info;            ///< what it gave to `child_body` or `ready`
 };
 
-/// A supervisor: a service that runs children, restarts those that fail within an intensity limit, and
-/// stops them in order. Its semantics are OTP's supervisor, case by case (test/supervision).
+/// A supervisor: a service that runs children, restarts those that fail within an intensity limit,
+/// and stops them in order. Its semantics are OTP's supervisor, case by case (test/supervision).
 ///
-/// A handle: copies refer to one supervisor, which lives as long as a handle or a frame of it does. Thread
-/// safety: any thread may call any member of any copy. Lifetime: handles and the executor's context may be
-/// destroyed in either order.
+/// A handle: copies refer to one supervisor, which lives as long as a handle or a frame of it does.
+/// Thread safety: any thread may call any member of any copy. Lifetime: handles and contexts may be
+/// destroyed in any order.
+///
+/// What callers await below may be called at any time. A call before `run`, or during the initial
+/// start, is answered when the initial children have started; a call about a child that is being
+/// terminated, when that has ended. Cancellation: the caller goes on with `operation_aborted`, and
+/// what it asked for happens all the same. Errors: `no_such_supervisor` when the supervisor has
+/// ended or ends.
 class supervisor {
   public:
-    /// Starts nothing. The supervisor and its children run on `executor` when that is a strand, on a strand
-    /// over it otherwise.
-    /// Errors: `invalid_option` naming the field or the child's field, `duplicate_id`, `unsupported`.
+    /// Starts nothing. The supervisor and its children run on `executor` when that is a strand, on
+    /// a strand over it otherwise.
+    /// Errors: `invalid_option` naming the field or the child's field, `duplicate_id`,
+    /// `unsupported`.
     supervisor(asio::any_io_executor executor, supervisor_options options,
                std::vector<child_spec> children = {});
 
-    /// Starts the children in order, keeps them running, and returns when the supervisor has ended after a
-    /// stop. To be called once.
-    /// Errors: `start_failed` when a child of the initial list does not start (the cause is nested in it,
-    /// see std::rethrow_if_nested); `exit_shutdown("intensity_exceeded")` when it gave up, so that a parent
-    /// sees OTP's `shutdown` reason.
-    /// Cancellation: total is a request to stop, with the patience each child's spec grants; terminal
-    /// cancels the children by force. Both end with every child ended, or abandoned and counted.
+    /// Starts the children in order, keeps them running, and returns when the supervisor has ended
+    /// after a stop.
+    /// Errors: `start_failed` when a child of the initial list does not start (the cause is nested
+    /// in it, see std::rethrow_if_nested); `exit_shutdown("intensity_exceeded")` when it gave up,
+    /// so that a parent sees OTP's `shutdown` reason; `already_started` when it is called again.
+    /// Cancellation: total is a request to stop, with the patience each child's spec grants;
+    /// terminal cancels all children by force. Both end with every child ended, or abandoned and
+    /// counted.
     asio::awaitable<void> run();
 
-    /// Stops the children in reverse order and returns when `run` is about to. Any number may call, at any
-    /// time, also before `run` (then `run` returns at once) and after the end.
+    /// Stops the children in reverse order and returns when `run` is about to. Any number may call,
+    /// also before `run` (then `run` returns at once) and after the end (then it returns at once
+    /// itself).
     asio::awaitable<void> stop();
 
     /// As `stop`, without waiting.
     void request_stop();
 
-    /// Adds a child and starts it. Waits for its start handshake.
-    /// Errors: `invalid_option`, `already_started`, `already_present`, `start_failed` with the cause nested,
-    /// `no_such_supervisor`. A child that failed to start is not kept; intensity is not charged.
+    /// Adds a child behind the others and starts it. Waits for its start handshake; meanwhile other
+    /// children may be started.
+    /// Errors: `invalid_option`, `already_started`, `already_present`, `start_failed` with the
+    /// cause nested. A child that failed to start is not kept; intensity is not charged.
     asio::awaitable<started_child> start_child(child_spec spec);
 
-    /// Stops a child and keeps its spec, except of a temporary one. Also ok when it does not run.
-    /// Errors: `not_found`, `no_such_supervisor`.
+    /// Stops a child and keeps its spec, except of a temporary one. Also ok when it does not run;
+    /// a failed restart is not repeated any more.
+    /// Errors: `not_found`.
     asio::awaitable<void> terminate_child(std::string id);
 
-    /// Starts a child that does not run. Errors: `not_found`, `running`, `start_failed`, `no_such_supervisor`.
+    /// Starts a child that does not run. When that fails it is not repeated.
+    /// Errors: `not_found`, `running`, `start_failed` with the cause nested.
     asio::awaitable<started_child> restart_child(std::string id);
 
-    /// Forgets a child that does not run. Errors: `not_found`, `running`, `no_such_supervisor`.
+    /// Forgets a child that does not run. Errors: `not_found`, `running`.
     asio::awaitable<void> delete_child(std::string id);
 
-    /// Cancels the running incarnation by force; the child ends `killed` and is restarted as after a crash
-    /// (OTP: `exit(Pid, kill)`). Errors: `not_found` (also when it does not run), `no_such_supervisor`.
+    /// Cancels the running incarnation by force and returns without waiting for its end; the child
+    /// ends `killed` and is restarted as after a crash (OTP: `exit(Pid, kill)`).
+    /// Errors: `not_found` (also when it does not run).
     asio::awaitable<void> kill_child(std::string id);
 
-    /// The children in start order. Errors: `no_such_supervisor`.
+    /// The children in start order.
     asio::awaitable<std::vector<child_info>> which_children() const;
     asio::awaitable<child_counts> count_children() const;
 
-    /// The spec of a child with every default filled in. Errors: `not_found`, `no_such_supervisor`.
+    /// The spec of a child with every default filled in. Errors: `not_found`.
     asio::awaitable<child_spec> get_childspec(std::string id) const;
 
-    /// The tree below this supervisor as text, nested supervisors indented.
+    /// The tree below this supervisor as text, nested supervisors indented. Answered at once, also
+    /// during a start that does not come to its end.
     asio::awaitable<std::string> tree() const;
 
-    /// Calls `f` with every event from now on, on the supervisor's strand; what it throws is swallowed and
-    /// counted. It must not block. The subscription ends with the returned object.
+    /// Calls `f` with every event from now on, on the supervisor's strand; what it throws is
+    /// swallowed and counted. It must not block. The subscription ends with the returned object.
     std::shared_ptr<void> subscribe(std::function<void(const supervisor_event&)> f);
 
+    /// Still there when the supervisor has ended: abandoned coroutines may end later.
     stop_figures figures() const;
     const std::string& name() const noexcept;
+
+    /// The strand. Empty once its context is gone.
     const asio::any_io_executor& executor() const noexcept;
 
     class shell;
@@ -192,12 +210,12 @@ class supervisor {
     const std::shared_ptr<shell>& share() const noexcept { return shell_; }
 
   private:
-    friend class detail::incarnation;
     std::shared_ptr<shell> shell_;
 };
 
-/// The spec of a nested supervisor: each incarnation is a new one with the same options and children, so
-/// children added at run time are not remembered (OTP). It shares its parent's strand.
+/// The spec of a nested supervisor: each incarnation is a new one with the same options and
+/// children, so children added at run time are not remembered (OTP). It shares its parent's strand,
+/// and its child id is its name. Errors: as the constructor of `supervisor`.
 child_spec nested_supervisor(supervisor_options options, std::vector<child_spec> children);
 
 } // namespace lifeguard

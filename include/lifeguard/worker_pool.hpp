@@ -18,6 +18,7 @@ namespace lifeguard {
 namespace detail {
 class pool_core;
 }
+class engine;
 
 /// Validated by the pool's constructor; the error names the field.
 struct worker_pool_options {
@@ -100,6 +101,8 @@ static_assert(std::is_trivially_destructible_v<execute_options>);
 
 struct worker_status {
     std::string id;
+    std::vector<std::string> queues;
+    std::optional<int> priority; ///< the only one it takes
     bool alive = false;
     bool overflow = false;
     breaker_state breaker = breaker_state::closed;
@@ -194,6 +197,9 @@ class worker_pool {
     job_queue queue() const;
 
   private:
+    friend class engine;
+    void stop_accepting();
+
     std::shared_ptr<detail::pool_core> core_;
 };
 

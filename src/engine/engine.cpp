@@ -9,10 +9,9 @@ class engine::core {
   public:
     core(const asio::any_io_executor& executor, engine_options options)
         : options_(std::move(options)),
-          runtime_(std::make_shared<detail::runtime>(executor, options_.time,
-                                                     options_.log ? options_.log
-                                                                  : stderr_log(log_level::warning),
-                                                     options_.metrics)),
+          runtime_(std::make_shared<detail::runtime>(
+              executor, options_.time, options_.log ? options_.log : stderr_log(log_level::warning),
+              options_.metrics)),
           queue_(std::make_shared<detail::queue_core>(runtime_, options_.queue,
                                                       memory_store(options_.memory).release())) {
         runtime_->seed_names = options_.seed_names;
@@ -77,15 +76,29 @@ void engine::validate(std::string kind, validator check) {
     core_->queue()->set_validator(kind, std::move(check));
 }
 
-asio::awaitable<void> engine::run() {
-    const auto keep = core_;
-    auto root = keep->root();
-    co_await root.run();
+// None of the members is a coroutine itself: the handle may be gone when the coroutine begins.
+
+asio::awaitable<void> engine::run() { return run(core_); }
+
+asio::awaitable<void> engine::run(std::shared_ptr<core> self) {
+    auto root = self->root();
+    std::exception_ptr failed;
+    try {
+        co_await root.run();
+    } catch (...) {
+        failed = std::current_exception();
+    }
+    // Nobody shall wait for workers that will not come.
+    for (worker_pool p : self->pools())
+        p.stop_accepting();
+    if (failed)
+        std::rethrow_exception(failed);
 }
 
-asio::awaitable<void> engine::stop() {
-    const auto keep = core_;
-    auto root = keep->root();
+asio::awaitable<void> engine::stop() { return stop(core_); }
+
+asio::awaitable<void> engine::stop(std::shared_ptr<core> self) {
+    auto root = self->root();
     co_await root.stop();
 }
 
@@ -94,9 +107,7 @@ void engine::request_stop() {
     root.request_stop();
 }
 
-worker_pool engine::pool(std::string_view name) const {
-    return core_->pool(name);
-}
+worker_pool engine::pool(std::string_view name) const { return core_->pool(name); }
 
 std::vector<std::string> engine::pools() const {
     std::vector<std::string> names;
@@ -105,22 +116,13 @@ std::vector<std::string> engine::pools() const {
     return names;
 }
 
-job_queue engine::queue() const {
-    return job_queue(core_->queue());
-}
+job_queue engine::queue() const { return job_queue(core_->queue()); }
 
-supervisor engine::root() const {
-    return core_->root();
-}
+supervisor engine::root() const { return core_->root(); }
 
-asio::awaitable<std::string> engine::tree() const {
-    const auto keep = core_;
-    co_return co_await keep->root().tree();
-}
+asio::awaitable<std::string> engine::tree() const { return core_->root().tree(); }
 
-std::string engine::metrics() const {
-    return core_->metrics().to_prometheus();
-}
+std::string engine::metrics() const { return core_->metrics().to_prometheus(); }
 
 std::optional<double> engine::metrics_value(std::string_view metric, const metric_labels& labels) const {
     return core_->metrics().value(metric, labels);

@@ -14,8 +14,8 @@ class members {
   public:
     members(const json& object, std::string path) : object_(object), path_(std::move(path)) {
         if (!object_.is_object())
-            throw error(errc::invalid_option, (path_.empty() ? "options" : path_) + ": must be an object, is " +
-                                                  object_.type_name());
+            throw error(errc::invalid_option, (path_.empty() ? "options" : path_) +
+                                                  ": must be an object, is " + object_.type_name());
     }
 
     template <typename Unsigned>
@@ -90,12 +90,15 @@ class members {
         return found == object_.end() ? nullptr : &*found;
     }
 
-    std::uint64_t number(const json& v, const std::string& name, std::uint64_t low, std::uint64_t high) const {
+    std::uint64_t number(const json& v, const std::string& name, std::uint64_t low,
+                         std::uint64_t high) const {
         if (!v.is_number_integer())
             wrong(name, std::string("must be a whole number, is ") + v.type_name());
-        const bool fits = v.is_number_unsigned() && v.get<std::uint64_t>() >= low && v.get<std::uint64_t>() <= high;
+        const bool fits = v.is_number_unsigned() && v.get<std::uint64_t>() >= low &&
+                          v.get<std::uint64_t>() <= high;
         if (!fits)
-            wrong(name, "must be " + std::to_string(low) + " to " + std::to_string(high) + ", is " + v.dump());
+            wrong(name, "must be " + std::to_string(low) + " to " + std::to_string(high) + ", is " +
+                            v.dump());
         return v.get<std::uint64_t>();
     }
 
@@ -110,7 +113,9 @@ class members {
     }
 
   private:
-    std::string at(const std::string& name) const { return path_.empty() ? name : path_ + "." + name; }
+    std::string at(const std::string& name) const {
+        return path_.empty() ? name : path_ + "." + name;
+    }
 
     std::string string_of(const json& v, const std::string& name) const {
         if (!v.is_string())
@@ -127,7 +132,8 @@ void read_store(members& m, engine_options& o) {
     std::string type = "memory";
     m.text("type", type);
     if (type != "memory")
-        throw error(errc::unsupported, "store.type: '" + type + "' is not linked into this program");
+        throw error(errc::unsupported,
+                    "store.type: '" + type + "' is not linked into this program");
     m.whole("finished_max", o.memory.finished_max);
     m.whole("discarded_max", o.memory.discarded_max);
 }

@@ -95,19 +95,6 @@ class taking {
     detail::waiting_take& take_;
 };
 
-void settle_held(const std::shared_ptr<queue_core>& core, const job_id& id, std::uint32_t token,
-                 job_outcome outcome) {
-    wake_list wakes;
-    {
-        const std::lock_guard lock(core->shared().mutex);
-        core->read_clock();
-        job_record& job = core->held(id, token);
-        job.acknowledged = true;
-        core->settle(job, std::move(outcome), wakes);
-    }
-    wakes.run();
-}
-
 job_outcome outcome(job_outcome::kind what, std::string text = {}) {
     job_outcome o;
     o.what = what;
@@ -115,20 +102,10 @@ job_outcome outcome(job_outcome::kind what, std::string text = {}) {
     return o;
 }
 
-} // namespace
+// The coroutines own the core: a handle may be a temporary, gone before its operation starts.
 
-job_queue::job_queue(asio::any_io_executor executor, store jobs, queue_options options,
-                     std::shared_ptr<time_source> time)
-    : core_(std::make_shared<queue_core>(
-          std::make_shared<detail::runtime>(executor, std::move(time), nullptr, nullptr),
-          std::move(options), jobs.release())) {
-    core_->open();
-}
-
-asio::awaitable<void> job_queue::run() { return core_->run_upkeep(); }
-
-asio::awaitable<job_id> job_queue::push(new_job job, push_options options) {
-    const auto core = core_;
+asio::awaitable<job_id> push_job(std::shared_ptr<queue_core> core, new_job job,
+                                 push_options options) {
     core->check(job);
     detail::plain_waiter waiter(result_waiter::event::stored);
     waiting guard(*core, waiter);
@@ -159,13 +136,14 @@ asio::awaitable<job_id> job_queue::push(new_job job, push_options options) {
     co_return id;
 }
 
-asio::awaitable<job_id> job_queue::push_json(std::string text, push_options options) {
-    new_job job = parse_job(text, core_->options().limits).value();
-    return push(std::move(job), options);
+asio::awaitable<job_id> push_text(std::shared_ptr<queue_core> core, std::string text,
+                                  push_options options) {
+    new_job job = parse_job(text, core->options().limits).value();
+    co_return co_await push_job(core, std::move(job), options);
 }
 
-asio::awaitable<std::vector<taken_job>> job_queue::take(take_options options) {
-    const auto core = core_;
+asio::awaitable<std::vector<taken_job>> take_jobs(std::shared_ptr<queue_core> core,
+                                                  take_options options) {
     if (options.queues.empty())
         throw error(errc::invalid_option, "queues: must name one at least");
     if (options.jobs_max == 0 || options.jobs_max > take_max)
@@ -193,8 +171,7 @@ asio::awaitable<std::vector<taken_job>> job_queue::take(take_options options) {
     co_return taken;
 }
 
-asio::awaitable<taken_job> job_queue::take_by_id(job_id id) {
-    const auto core = core_;
+asio::awaitable<taken_job> take_job(std::shared_ptr<queue_core> core, job_id id) {
     wake_list wakes;
     std::unique_lock lock(core->shared().mutex);
     core->read_clock();
@@ -211,45 +188,22 @@ asio::awaitable<taken_job> job_queue::take_by_id(job_id id) {
     co_return taken;
 }
 
-asio::awaitable<void> job_queue::complete(job_id id, std::uint32_t token, json result) {
-    job_outcome done;
-    done.result = std::move(result);
-    settle_held(core_, id, token, std::move(done));
+asio::awaitable<void> settle(std::shared_ptr<queue_core> core, job_id id, std::uint32_t token,
+                             job_outcome how) {
+    wake_list wakes;
+    {
+        const std::lock_guard lock(core->shared().mutex);
+        core->read_clock();
+        job_record& job = core->held(id, token);
+        job.acknowledged = true;
+        core->settle(job, std::move(how), wakes);
+    }
+    wakes.run();
     co_return;
 }
 
-asio::awaitable<void> job_queue::fail(job_id id, std::uint32_t token, std::string why) {
-    settle_held(core_, id, token, outcome(job_outcome::kind::failed, std::move(why)));
-    co_return;
-}
-
-asio::awaitable<void> job_queue::retry_at(job_id id, std::uint32_t token, wall_time at,
-                                          std::string why) {
-    job_outcome later = outcome(job_outcome::kind::retry_at, std::move(why));
-    later.at = at;
-    settle_held(core_, id, token, std::move(later));
-    co_return;
-}
-
-asio::awaitable<void> job_queue::snooze(job_id id, std::uint32_t token, duration delay) {
-    job_outcome later = outcome(job_outcome::kind::snoozed);
-    later.delay = delay;
-    settle_held(core_, id, token, std::move(later));
-    co_return;
-}
-
-asio::awaitable<void> job_queue::discard(job_id id, std::uint32_t token, std::string why) {
-    settle_held(core_, id, token, outcome(job_outcome::kind::discarded, std::move(why)));
-    co_return;
-}
-
-asio::awaitable<void> job_queue::release(job_id id, std::uint32_t token) {
-    settle_held(core_, id, token, outcome(job_outcome::kind::returned));
-    co_return;
-}
-
-asio::awaitable<time_point> job_queue::extend(job_id id, std::uint32_t token, duration lease) {
-    const auto core = core_;
+asio::awaitable<time_point> extend_lease(std::shared_ptr<queue_core> core, job_id id,
+                                         std::uint32_t token, duration lease) {
     wake_list wakes;
     std::unique_lock lock(core->shared().mutex);
     core->read_clock();
@@ -261,9 +215,8 @@ asio::awaitable<time_point> job_queue::extend(job_id id, std::uint32_t token, du
     co_return until;
 }
 
-asio::awaitable<std::vector<error_code>> job_queue::extend(std::vector<lease_token> leases,
-                                                           duration lease) {
-    const auto core = core_;
+asio::awaitable<std::vector<error_code>>
+extend_leases(std::shared_ptr<queue_core> core, std::vector<lease_token> leases, duration lease) {
     std::vector<error_code> answers(leases.size());
     wake_list wakes;
     std::unique_lock lock(core->shared().mutex);
@@ -281,8 +234,7 @@ asio::awaitable<std::vector<error_code>> job_queue::extend(std::vector<lease_tok
     co_return answers;
 }
 
-asio::awaitable<void> job_queue::remove(job_id id) {
-    const auto core = core_;
+asio::awaitable<void> remove_job(std::shared_ptr<queue_core> core, job_id id) {
     wake_list wakes;
     {
         const std::lock_guard lock(core->shared().mutex);
@@ -302,8 +254,7 @@ asio::awaitable<void> job_queue::remove(job_id id) {
     co_return;
 }
 
-asio::awaitable<json> job_queue::result(job_id id) {
-    const auto core = core_;
+asio::awaitable<json> await_result(std::shared_ptr<queue_core> core, job_id id) {
     detail::plain_waiter waiter(result_waiter::event::finished);
     waiting guard(*core, waiter);
     {
@@ -318,6 +269,76 @@ asio::awaitable<json> job_queue::result(job_id id) {
         co_await core->wait(waiter);
     co_return queue_core::result_of(std::move(waiter), id);
 }
+
+} // namespace
+
+job_queue::job_queue(asio::any_io_executor executor, store jobs, queue_options options,
+                     std::shared_ptr<time_source> time)
+    : core_(std::make_shared<queue_core>(
+          std::make_shared<detail::runtime>(executor, std::move(time), nullptr, nullptr),
+          std::move(options), jobs.release())) {
+    core_->open();
+}
+
+asio::awaitable<void> job_queue::run() { return core_->run_upkeep(); }
+
+asio::awaitable<job_id> job_queue::push(new_job job, push_options options) {
+    return push_job(core_, std::move(job), options);
+}
+
+asio::awaitable<job_id> job_queue::push_json(std::string text, push_options options) {
+    return push_text(core_, std::move(text), options);
+}
+
+asio::awaitable<std::vector<taken_job>> job_queue::take(take_options options) {
+    return take_jobs(core_, std::move(options));
+}
+
+asio::awaitable<taken_job> job_queue::take_by_id(job_id id) { return take_job(core_, id); }
+
+asio::awaitable<void> job_queue::complete(job_id id, std::uint32_t token, json result) {
+    job_outcome how = outcome(job_outcome::kind::completed);
+    how.result = std::move(result);
+    return settle(core_, id, token, std::move(how));
+}
+
+asio::awaitable<void> job_queue::fail(job_id id, std::uint32_t token, std::string why) {
+    return settle(core_, id, token, outcome(job_outcome::kind::failed, std::move(why)));
+}
+
+asio::awaitable<void> job_queue::retry_at(job_id id, std::uint32_t token, wall_time at,
+                                          std::string why) {
+    job_outcome how = outcome(job_outcome::kind::retry_at, std::move(why));
+    how.at = at;
+    return settle(core_, id, token, std::move(how));
+}
+
+asio::awaitable<void> job_queue::snooze(job_id id, std::uint32_t token, duration delay) {
+    job_outcome how = outcome(job_outcome::kind::snoozed);
+    how.delay = delay;
+    return settle(core_, id, token, std::move(how));
+}
+
+asio::awaitable<void> job_queue::discard(job_id id, std::uint32_t token, std::string why) {
+    return settle(core_, id, token, outcome(job_outcome::kind::discarded, std::move(why)));
+}
+
+asio::awaitable<void> job_queue::release(job_id id, std::uint32_t token) {
+    return settle(core_, id, token, outcome(job_outcome::kind::returned));
+}
+
+asio::awaitable<time_point> job_queue::extend(job_id id, std::uint32_t token, duration lease) {
+    return extend_lease(core_, id, token, lease);
+}
+
+asio::awaitable<std::vector<error_code>> job_queue::extend(std::vector<lease_token> leases,
+                                                           duration lease) {
+    return extend_leases(core_, std::move(leases), lease);
+}
+
+asio::awaitable<void> job_queue::remove(job_id id) { return remove_job(core_, id); }
+
+asio::awaitable<json> job_queue::result(job_id id) { return await_result(core_, id); }
 
 std::optional<job_info> job_queue::find(job_id id) const {
     const std::lock_guard lock(core_->shared().mutex);

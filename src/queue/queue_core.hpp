@@ -214,6 +214,7 @@ class queue_core final : public store_listener,
     template <typename T>
     using by_name = std::unordered_map<std::string, std::unique_ptr<T>, text_hash, std::equal_to<>>;
 
+    static asio::awaitable<void> upkeep(std::shared_ptr<queue_core> self);
     bool has_handler(std::string_view kind) const noexcept;
     void fail(job_record& job, job_outcome&& outcome, wake_list& wakes);
     void finish(job_record& job, job_state state, wake_list& wakes);

@@ -20,6 +20,8 @@ class result_waiter : public parked_coroutine {
 
     /// A worker begins an attempt of the job. Called with the engine's lock held.
     virtual void started() noexcept {}
+    /// The job is final, and this waiter has its answer. Likewise.
+    virtual void answered() noexcept {}
 
     const event waits_for;
     /// Whether it gets the result itself rather than a copy: nobody will ask for it again.

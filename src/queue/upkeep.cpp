@@ -10,17 +10,14 @@ class upkeep_deadline final : public deadline {
     explicit upkeep_deadline(std::weak_ptr<queue_core> core) noexcept : core_(std::move(core)) {}
 
     void expired(time_point) override {
-        const auto core = core_.lock();
-        if (!core)
-            return;
-        wake_list wakes;
-        {
-            const std::lock_guard lock(core->shared().mutex);
-            armed_at = time_point::max();
-            if (parked.is_parked())
-                wakes.add(parked);
-        }
-        wakes.run();
+        if (const auto core = core_.lock())
+            wake(*core, [this] { armed_at = time_point::max(); });
+    }
+
+    /// The upkeep is asked to end.
+    void stop() {
+        if (const auto core = core_.lock())
+            wake(*core, [this] { stopped = true; });
     }
 
     // Guarded by the engine's lock.
@@ -29,6 +26,18 @@ class upkeep_deadline final : public deadline {
     bool stopped = false;
 
   private:
+    template <typename F>
+    void wake(queue_core& core, F note) {
+        wake_list wakes;
+        {
+            const std::lock_guard lock(core.shared().mutex);
+            note();
+            if (parked.is_parked())
+                wakes.add(parked);
+        }
+        wakes.run();
+    }
+
     const std::weak_ptr<queue_core> core_;
 };
 
@@ -107,40 +116,32 @@ void queue_core::hurry_upkeep(wake_list& wakes) {
     });
 }
 
-asio::awaitable<void> queue_core::run_upkeep() {
-    const auto self = shared_from_this();
-    const auto deadline = std::make_shared<upkeep_deadline>(weak_from_this());
+asio::awaitable<void> queue_core::run_upkeep() { return upkeep(shared_from_this()); }
+
+asio::awaitable<void> queue_core::upkeep(std::shared_ptr<queue_core> self) {
+    std::mutex& mutex = self->runtime_->mutex;
+    const auto deadline = std::make_shared<upkeep_deadline>(self);
     co_await asio::this_coro::throw_if_cancelled(false);
     {
-        const std::lock_guard lock(runtime_->mutex);
-        if (upkeep_)
+        const std::lock_guard lock(mutex);
+        if (self->upkeep_)
             throw error(errc::already_started, "the queue's upkeep");
-        upkeep_ = deadline;
+        self->upkeep_ = deadline;
     }
-    const upkeep_turn turn(*this);
+    const upkeep_turn turn(*self);
     auto park = [&](resumption r) {
         auto slot = r.get_cancellation_slot();
-        if (slot.is_connected()) {
-            slot.assign([this, deadline](asio::cancellation_type) {
-                wake_list wakes;
-                {
-                    const std::lock_guard lock(runtime_->mutex);
-                    deadline->stopped = true;
-                    if (deadline->parked.is_parked())
-                        wakes.add(deadline->parked);
-                }
-                wakes.run();
-            });
-        }
+        if (slot.is_connected())
+            slot.assign([deadline](asio::cancellation_type) { deadline->stop(); });
         wake_list wakes;
         bool parks = false;
         {
-            const std::lock_guard lock(runtime_->mutex);
-            read_clock();
-            parks = !closed && !deadline->stopped && next_tick() > at_.now;
+            const std::lock_guard lock(mutex);
+            self->read_clock();
+            parks = !self->closed && !deadline->stopped && self->next_tick() > self->at_.now;
             if (parks) {
-                parked.park(deadline->parked, std::move(r));
-                hurry_upkeep(wakes);
+                self->parked.park(deadline->parked, std::move(r));
+                self->hurry_upkeep(wakes);
             }
         }
         wakes.run();
@@ -150,11 +151,11 @@ asio::awaitable<void> queue_core::run_upkeep() {
     for (;;) {
         wake_list wakes;
         {
-            const std::lock_guard lock(runtime_->mutex);
-            if (deadline->stopped || closed)
+            const std::lock_guard lock(mutex);
+            if (deadline->stopped || self->closed)
                 break;
-            read_clock();
-            tick(wakes);
+            self->read_clock();
+            self->tick(wakes);
         }
         wakes.run();
         co_await suspend(park);

@@ -73,8 +73,9 @@ asio::awaitable<void> queue_core::wait_until(timed_wait& w, time_point until) {
     if (until != time_point::max())
         runtime_->deadlines->arm(*deadline, until);
 
+    asio::cancellation_slot slot;
     auto park = [&](resumption r) {
-        auto slot = r.get_cancellation_slot();
+        slot = r.get_cancellation_slot();
         if (slot.is_connected()) {
             slot.assign([this, &w](asio::cancellation_type) {
                 wake_list wakes;
@@ -95,6 +96,8 @@ asio::awaitable<void> queue_core::wait_until(timed_wait& w, time_point until) {
         asio::post(std::move(r));
     };
     co_await suspend(park);
+    if (slot.is_connected())
+        slot.clear(); // its handler refers to `w`, which may go now
 }
 
 void queue_core::add_waiter(job_record& job, result_waiter& w) noexcept {
@@ -121,6 +124,7 @@ void queue_core::answer(job_record& job, wake_list& wakes) {
         next = w.next;
         w.job = nullptr;
         answer(job, w, next == nullptr);
+        w.answered();
         if (w.is_parked())
             wakes.add(w, true);
     }
@@ -190,8 +194,9 @@ void queue_core::detach(result_waiter& w) {
 
 asio::awaitable<void> queue_core::wait(result_waiter& w) {
     const auto self = shared_from_this();
+    asio::cancellation_slot slot;
     auto park = [&](resumption r) {
-        auto slot = r.get_cancellation_slot();
+        slot = r.get_cancellation_slot();
         if (slot.is_connected())
             slot.assign(detach_on_cancel(w));
         {
@@ -204,6 +209,8 @@ asio::awaitable<void> queue_core::wait(result_waiter& w) {
         asio::post(std::move(r));
     };
     co_await suspend(park);
+    if (slot.is_connected())
+        slot.clear(); // its handler refers to `w`, which may go now
 }
 
 } // namespace lifeguard::detail

@@ -1,8 +1,8 @@
 #include <lifeguard/exit_reason.hpp>
 
-#include <boost/system/system_error.hpp>
-
 #include "supervision/one_line.hpp"
+
+#include <boost/system/system_error.hpp>
 
 namespace lifeguard {
 namespace {

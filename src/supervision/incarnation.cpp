@@ -8,13 +8,9 @@
 
 namespace lifeguard {
 
-const std::string& child_context::id() const noexcept {
-    return incarnation_->child().id;
-}
+const std::string& child_context::id() const noexcept { return incarnation_->child().id; }
 
-unsigned child_context::incarnation() const noexcept {
-    return incarnation_->number();
-}
+unsigned child_context::incarnation() const noexcept { return incarnation_->number(); }
 
 const asio::any_io_executor& child_context::executor() const noexcept {
     return incarnation_->executor();
@@ -25,12 +21,11 @@ void child_context::ready(std::any info) const {
         incarnation_->ready(std::move(info));
 }
 
-bool child_context::stop_requested() const noexcept {
-    return incarnation_->stop_requested();
-}
+bool child_context::stop_requested() const noexcept { return incarnation_->stop_requested(); }
 
 child_body::child_body(supervisor nested, std::any info)
-    : run_(nested.run()), info_(std::move(info)),
+    : run_(nested.run()),
+      info_(std::move(info)),
       nested_(std::make_shared<supervisor>(std::move(nested))) {}
 
 namespace detail {
@@ -59,13 +54,30 @@ class incarnation::on_end {
 };
 
 incarnation::incarnation(std::shared_ptr<supervisor::shell> shell,
-                         boost::intrusive_ptr<shell_child> child, asio::any_io_executor own_executor)
-    : shell_(std::move(shell)), child_(std::move(child)), number_(child_->incarnation) {
-    if (own_executor)
-        own_executor_ = std::make_unique<const asio::any_io_executor>(std::move(own_executor));
-}
+                         boost::intrusive_ptr<shell_child> child,
+                         std::shared_ptr<guarded_executor> own)
+    : shell_(std::move(shell)),
+      child_(std::move(child)),
+      own_(std::move(own)),
+      number_(child_->incarnation) {}
 
 incarnation::~incarnation() = default;
+
+template <typename F>
+void incarnation::post(F f) {
+    if (own_)
+        own_->post(std::move(f));
+    else
+        asio::post(shell_->executor(), std::move(f)); // called on this very strand
+}
+
+void incarnation::start() {
+    const boost::intrusive_ptr<incarnation> self(this);
+    if (own_)
+        own_->when_gone([self] { self->context_is_gone(); });
+    // Posted, because co_spawn on the strand that we are on would run the child here and now.
+    post([self] { self->launch(); });
+}
 
 void incarnation::launch() {
     const boost::intrusive_ptr<incarnation> self(this);
@@ -114,13 +126,11 @@ std::optional<asio::awaitable<void>> incarnation::call_start() {
     return body.take_run();
 }
 
-void incarnation::ready(std::any info) {
-    shell_->started(*this, std::move(info));
-}
+void incarnation::ready(std::any info) { shell_->started(*this, std::move(info)); }
 
 void incarnation::cancel(asio::cancellation_type type) {
     stop_requested_.store(true, std::memory_order_relaxed);
-    asio::post(executor(), [self = boost::intrusive_ptr<incarnation>(this), type] {
+    post([self = boost::intrusive_ptr<incarnation>(this), type] {
         if (!self->over_)
             self->signal_.emit(type);
     });
@@ -136,12 +146,21 @@ void incarnation::set_end(child_end::kind what, std::string detail) {
 
 void incarnation::over(const std::exception_ptr& thrown) {
     over_ = true;
+    if (own_)
+        own_->when_gone({});
     if (thrown && !end_) {
         end_ = std::make_unique<child_end>();
         end_->what = child_end::kind::failed;
         end_->detail = describe(thrown);
         end_->cause = thrown;
     }
+    shell_->ended(*this);
+}
+
+/// Its coroutine is being destroyed, or was, without having ended.
+void incarnation::context_is_gone() {
+    over_ = true;
+    set_end(child_end::kind::failed, "the context of its executor was destroyed");
     shell_->ended(*this);
 }
 

@@ -1,20 +1,21 @@
 #pragma once
 
-#include <atomic>
+#include "supervision/supervisor_shell.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
 
-#include "supervision/supervisor_shell.hpp"
+#include <atomic>
 
 namespace lifeguard::detail {
 
 /// One run of a child: its coroutine, the signal that cancels it, and what it knows of itself. Its
-/// coroutine keeps it, and it keeps the child's start function and the supervisor: what a coroutine uses
-/// outlives it, however long that is.
+/// coroutine keeps it, and it keeps the child's start function and the supervisor: what a coroutine
+/// uses outlives it, however long that is.
 class incarnation {
   public:
+    /// `own` is where it runs; empty: on its supervisor's strand.
     incarnation(std::shared_ptr<supervisor::shell> shell, boost::intrusive_ptr<shell_child> child,
-                asio::any_io_executor own_executor);
+                std::shared_ptr<guarded_executor> own);
     incarnation(const incarnation&) = delete;
     incarnation& operator=(const incarnation&) = delete;
     ~incarnation();
@@ -23,13 +24,15 @@ class incarnation {
     shell_child& child() noexcept { return *child_; }
     unsigned number() const noexcept { return number_; }
     const asio::any_io_executor& executor() const noexcept {
-        return own_executor_ ? *own_executor_ : shell_->executor();
+        return own_ ? own_->get() : shell_->executor();
     }
+    bool is_at_home() const noexcept { return own_ == nullptr; }
 
-    /// Starts the coroutine; on its executor, on nobody else's stack.
-    void launch();
+    /// Starts the coroutine, on its executor and on nobody else's stack.
+    void start();
 
-    /// Raises the flag at once and cancels the coroutine on its executor, unless it has ended by then.
+    /// Raises the flag at once and cancels the coroutine on its executor, unless it has ended by
+    /// then.
     void cancel(asio::cancellation_type type);
 
     void ready(std::any info);
@@ -38,22 +41,23 @@ class incarnation {
     /// How it ended. Once, when it has.
     child_end take_end();
 
-    /// Lets go of its strand. No thread runs it any more.
-    void drop_executor() noexcept { own_executor_.reset(); }
-
   private:
     class on_end;
     friend void intrusive_ptr_add_ref(incarnation* i) noexcept;
     friend void intrusive_ptr_release(incarnation* i) noexcept;
 
+    template <typename F>
+    void post(F f);
+    void launch();
     static asio::awaitable<void> run(boost::intrusive_ptr<incarnation> self);
     std::optional<asio::awaitable<void>> call_start();
     void set_end(child_end::kind what, std::string detail = {});
     void over(const std::exception_ptr& thrown);
+    void context_is_gone();
 
     const std::shared_ptr<supervisor::shell> shell_;
     const boost::intrusive_ptr<shell_child> child_;
-    std::unique_ptr<const asio::any_io_executor> own_executor_;
+    const std::shared_ptr<guarded_executor> own_;
     std::unique_ptr<child_end> end_;
     asio::cancellation_signal signal_; // touched on the executor only
     std::atomic<unsigned> references_ = 0;

@@ -1,30 +1,28 @@
 #include "supervision/one_line.hpp"
 
-#include <algorithm>
+#include "base/utf8.hpp"
 
 namespace lifeguard::detail {
-namespace {
-
-bool continues_a_character(char c) noexcept {
-    return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U;
-}
-
-} // namespace
 
 std::string one_line(std::string_view text, std::size_t size_max) {
     constexpr std::string_view cut = "...";
     std::string line;
-    if (text.size() <= size_max) {
-        line = text;
-    } else {
-        std::size_t size = std::max(size_max, cut.size()) - cut.size();
-        while (size != 0 && continues_a_character(text[size]))
-            --size;
-        line.append(text.substr(0, size)).append(cut);
+    std::size_t whole = 0; // what stays when there is more than fits
+    while (!text.empty()) {
+        const std::size_t length = utf8_length(text);
+        const auto first = static_cast<unsigned char>(text.front());
+        if (length == 0)
+            line += utf8_replacement;
+        else if (first < 0x20 || first == 0x7f)
+            line += ' ';
+        else
+            line += text.substr(0, length);
+        text.remove_prefix(length == 0 ? 1 : length);
+        if (line.size() + cut.size() <= size_max)
+            whole = line.size();
+        if (line.size() > size_max)
+            return line.erase(whole).append(cut);
     }
-    for (char& c : line)
-        if (static_cast<unsigned char>(c) < 0x20U || c == 0x7f)
-            c = ' ';
     return line;
 }
 

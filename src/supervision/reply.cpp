@@ -1,11 +1,11 @@
 #include "supervision/reply.hpp"
 
-#include <functional>
-
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
+
+#include <functional>
 
 namespace lifeguard::detail {
 

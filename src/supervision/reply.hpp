@@ -1,26 +1,26 @@
 #pragma once
 
+#include "base/context_hooks.hpp"
+#include "base/parked_coroutine.hpp"
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+
 #include <memory>
 #include <mutex>
 #include <optional>
 
-#include <boost/asio/associated_cancellation_slot.hpp>
-
-#include "base/context_hooks.hpp"
-#include "base/parked_coroutine.hpp"
-
 namespace lifeguard::detail {
 
-/// Something that arrives once and that one coroutine waits for. Thread-safe. The coroutine may live in a
-/// context of its own, which may end before the reply arrives.
+/// Something that arrives once and that one coroutine waits for. Thread-safe. The coroutine may
+/// live in a context of its own, which may end before the reply arrives.
 class reply : public context_bound, public std::enable_shared_from_this<reply> {
   public:
     /// Returns when it has arrived.
     /// Cancellation: throws `operation_aborted`; what was asked for happens all the same.
     static asio::awaitable<void> wait(std::shared_ptr<reply> self);
 
-    /// As `wait`, but a cancellation is told to `on_cancel`, called with its type on the coroutine's executor,
-    /// and changes nothing else. `on_cancel` must not own the coroutine.
+    /// As `wait`, but a cancellation is told to `on_cancel`, called with its type on the
+    /// coroutine's executor, and changes nothing else. `on_cancel` must not own the coroutine.
     static asio::awaitable<void> wait(std::shared_ptr<reply> self,
                                       std::function<void(asio::cancellation_type)> on_cancel);
 

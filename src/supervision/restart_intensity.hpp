@@ -1,15 +1,15 @@
 #pragma once
 
+#include <lifeguard/time_source.hpp>
+
 #include <cstddef>
 #include <vector>
 
-#include <lifeguard/time_source.hpp>
-
 namespace lifeguard::detail {
 
-/// OTP's restart intensity: at most `intensity` restarts in any `period` (conformance rule M-07). A restart
-/// exactly `period` ago still counts. O(1), whatever the intensity and the history, and no memory before the
-/// first restart.
+/// OTP's restart intensity: at most `intensity` restarts in any `period` (conformance rule M-07). A
+/// restart exactly `period` ago still counts. O(1), whatever the intensity and the history, and no
+/// memory before the first restart.
 class restart_intensity {
   public:
     restart_intensity(unsigned intensity, duration period) noexcept
@@ -27,7 +27,8 @@ class restart_intensity {
 
     unsigned intensity_;
     duration period_;
-    // A ring of the latest restarts, oldest at head_. It grows with what it holds: intensity may be huge.
+    // A ring of the latest restarts, oldest at head_. It grows with what it holds: intensity may be
+    // huge.
     std::vector<time_point> ring_;
     std::size_t head_ = 0;
     std::size_t size_ = 0;

@@ -1,16 +1,16 @@
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <string>
-#include <vector>
+#include <lifeguard/child_spec.hpp>
+#include <lifeguard/exit_reason.hpp>
 
 #include <boost/intrusive/list_hook.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
-#include <lifeguard/child_spec.hpp>
-#include <lifeguard/exit_reason.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace lifeguard::detail {
 
@@ -52,8 +52,8 @@ struct child_work {
     std::vector<child_request> waiting; ///< for it to have stopped
 };
 
-/// One child as its supervisor knows it, lean because there may be a million. The core's shell derives from
-/// it and adds what runs.
+/// One child as its supervisor knows it, lean because there may be a million. The core's shell
+/// derives from it and adds what runs.
 class supervised_child : public boost::intrusive_ref_counter<supervised_child>,
                          public boost::intrusive::list_base_hook<> {
   public:

@@ -17,9 +17,7 @@ asio::awaitable<std::string> drawn(asio::awaitable<detail::tree_node> tree) {
 
 supervisor::supervisor(asio::any_io_executor executor, supervisor_options options,
                        std::vector<child_spec> children) {
-    detail::validate(options);
-    for (const child_spec& spec : children)
-        detail::validate(spec, options);
+    detail::validate(options, children);
     shell_ = std::make_shared<shell>(executor, std::move(options));
     for (child_spec& spec : children)
         shell_->add(std::move(spec));
@@ -28,17 +26,11 @@ supervisor::supervisor(asio::any_io_executor executor, supervisor_options option
 
 // None of these is a coroutine itself: the handle may be gone when the coroutine begins.
 
-asio::awaitable<void> supervisor::run() {
-    return shell::run(shell_);
-}
+asio::awaitable<void> supervisor::run() { return shell::run(shell_); }
 
-asio::awaitable<void> supervisor::stop() {
-    return shell::stop(shell_);
-}
+asio::awaitable<void> supervisor::stop() { return shell::stop(shell_); }
 
-void supervisor::request_stop() {
-    shell_->request_stop();
-}
+void supervisor::request_stop() { shell_->request_stop(); }
 
 asio::awaitable<started_child> supervisor::start_child(child_spec spec) {
     return shell::start_child(shell_, std::move(spec));
@@ -72,30 +64,20 @@ asio::awaitable<child_spec> supervisor::get_childspec(std::string id) const {
     return shell::get_childspec(shell_, std::move(id));
 }
 
-asio::awaitable<std::string> supervisor::tree() const {
-    return drawn(shell::tree(shell_));
-}
+asio::awaitable<std::string> supervisor::tree() const { return drawn(shell::tree(shell_)); }
 
 std::shared_ptr<void> supervisor::subscribe(std::function<void(const supervisor_event&)> f) {
     return shell_->subscribe(std::move(f));
 }
 
-stop_figures supervisor::figures() const {
-    return shell_->figures();
-}
+stop_figures supervisor::figures() const { return shell_->figures(); }
 
-const std::string& supervisor::name() const noexcept {
-    return shell_->options().name;
-}
+const std::string& supervisor::name() const noexcept { return shell_->options().name; }
 
-const asio::any_io_executor& supervisor::executor() const noexcept {
-    return shell_->executor();
-}
+const asio::any_io_executor& supervisor::executor() const noexcept { return shell_->executor(); }
 
 child_spec nested_supervisor(supervisor_options options, std::vector<child_spec> children) {
-    detail::validate(options);
-    for (const child_spec& spec : children)
-        detail::validate(spec, options);
+    detail::validate(options, children);
     std::string id = options.name;
     child_spec nested(std::move(id), [options = std::move(options), children = std::move(children)](
                                          const child_context& context) {

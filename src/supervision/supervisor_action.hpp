@@ -1,14 +1,13 @@
 #pragma once
 
+#include "supervision/supervised_child.hpp"
+#include <lifeguard/error.hpp>
+#include <lifeguard/supervisor.hpp>
+
 #include <any>
 #include <optional>
 #include <variant>
 #include <vector>
-
-#include <lifeguard/error.hpp>
-#include <lifeguard/supervisor.hpp>
-
-#include "supervision/supervised_child.hpp"
 
 /// What a supervisor_core wants done. To be carried out in order.
 namespace lifeguard::detail::action {
@@ -84,8 +83,8 @@ namespace lifeguard::detail {
 
 using supervisor_action =
     std::variant<action::spawn, action::request_stop, action::force, action::abandon,
-                 action::set_deadline, action::clear_deadline, action::repeat_restart, action::answer,
-                 action::emit, action::started, action::finished>;
+                 action::set_deadline, action::clear_deadline, action::repeat_restart,
+                 action::answer, action::emit, action::started, action::finished>;
 using supervisor_actions = std::vector<supervisor_action>;
 
 } // namespace lifeguard::detail

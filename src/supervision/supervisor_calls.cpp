@@ -1,11 +1,10 @@
 // The part of the supervisor's shell that other coroutines call.
+#include "supervision/one_line.hpp"
 #include "supervision/supervisor_shell.hpp"
+#include "supervision/validation.hpp"
 
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
-
-#include "supervision/one_line.hpp"
-#include "supervision/validation.hpp"
 
 namespace lifeguard {
 
@@ -145,8 +144,9 @@ void supervisor::shell::throw_outcome() const {
         throw exit_shutdown("intensity_exceeded");
     case outcome::start_failed:
         std::rethrow_exception(
-            nest(error(errc::start_failed, error_about(errc::start_failed, outcome_.failed_child).detail() +
-                                               ": " + outcome_.why.detail),
+            nest(error(errc::start_failed,
+                       error_about(errc::start_failed, outcome_.failed_child).detail() + ": " +
+                           outcome_.why.detail),
                  outcome_.why.cause));
     }
 }
@@ -162,7 +162,7 @@ asio::awaitable<void> supervisor::shell::stop(std::shared_ptr<shell> self) {
 
 detail::ticket supervisor::shell::open(std::shared_ptr<detail::call> c) {
     const std::lock_guard lock(mutex_);
-    if (!executor_)
+    if (context_gone_)
         throw error_about(errc::no_such_supervisor, {});
     calls_.emplace(++tickets_, std::move(c));
     return tickets_;
@@ -180,7 +180,8 @@ asio::awaitable<void> supervisor::shell::wait_for(std::shared_ptr<detail::call> 
         std::rethrow_exception(c->failure);
 }
 
-asio::awaitable<void> supervisor::shell::ask(std::shared_ptr<shell> self, std::shared_ptr<detail::call> c,
+asio::awaitable<void> supervisor::shell::ask(std::shared_ptr<shell> self,
+                                             std::shared_ptr<detail::call> c,
                                              child_request request) {
     c->started.id = request.fresh ? request.fresh->id : request.id;
     request.from = self->open(c);
@@ -212,7 +213,8 @@ void supervisor::shell::perform(detail::action::answer& a) {
     c->arrive();
 }
 
-asio::awaitable<started_child> supervisor::shell::start_child(std::shared_ptr<shell> self, child_spec spec) {
+asio::awaitable<started_child> supervisor::shell::start_child(std::shared_ptr<shell> self,
+                                                              child_spec spec) {
     detail::validate(spec, self->options_);
     child_request request;
     request.what = child_request::kind::start;
@@ -222,7 +224,8 @@ asio::awaitable<started_child> supervisor::shell::start_child(std::shared_ptr<sh
     co_return std::move(c->started);
 }
 
-asio::awaitable<started_child> supervisor::shell::restart_child(std::shared_ptr<shell> self, std::string id) {
+asio::awaitable<started_child> supervisor::shell::restart_child(std::shared_ptr<shell> self,
+                                                                std::string id) {
     child_request request;
     request.what = child_request::kind::restart;
     request.id = std::move(id);
@@ -231,8 +234,8 @@ asio::awaitable<started_child> supervisor::shell::restart_child(std::shared_ptr<
     co_return std::move(c->started);
 }
 
-asio::awaitable<void> supervisor::shell::change(std::shared_ptr<shell> self, child_request::kind what,
-                                                std::string id) {
+asio::awaitable<void> supervisor::shell::change(std::shared_ptr<shell> self,
+                                                child_request::kind what, std::string id) {
     child_request request;
     request.what = what;
     request.id = std::move(id);
@@ -242,12 +245,14 @@ asio::awaitable<void> supervisor::shell::change(std::shared_ptr<shell> self, chi
 asio::awaitable<void> supervisor::shell::read(std::shared_ptr<shell> self,
                                               std::function<void(shell&)> reader) {
     child_request request;
-    co_await ask(std::move(self), std::make_shared<detail::call>(std::move(reader)), std::move(request));
+    co_await ask(std::move(self), std::make_shared<detail::call>(std::move(reader)),
+                 std::move(request));
 }
 
 // What is read lies beside the frame: a cancelled caller does not wait for the reader.
 
-asio::awaitable<std::vector<child_info>> supervisor::shell::which_children(std::shared_ptr<shell> self) {
+asio::awaitable<std::vector<child_info>>
+supervisor::shell::which_children(std::shared_ptr<shell> self) {
     const auto list = std::make_shared<std::vector<child_info>>();
     std::function<void(shell&)> reader = [list](shell& s) {
         for (const auto& child : s.core_.children())
@@ -264,7 +269,8 @@ asio::awaitable<child_counts> supervisor::shell::count_children(std::shared_ptr<
     co_return *counts;
 }
 
-asio::awaitable<child_spec> supervisor::shell::get_childspec(std::shared_ptr<shell> self, std::string id) {
+asio::awaitable<child_spec> supervisor::shell::get_childspec(std::shared_ptr<shell> self,
+                                                             std::string id) {
     const auto found = std::make_shared<std::optional<child_spec>>();
     std::function<void(shell&)> reader = [found, id = std::move(id)](shell& s) {
         const auto* child = s.core_.find(id);
@@ -286,7 +292,8 @@ struct supervisor::shell::sketch {
 
 supervisor::shell::sketch supervisor::shell::draw() const {
     const auto about = [](const supervisor_options& o) {
-        return std::string(name_of(o.strategy)) + ", " + detail::describe_intensity(o.intensity, o.period);
+        return std::string(name_of(o.strategy)) + ", " +
+               detail::describe_intensity(o.intensity, o.period);
     };
     sketch drawn;
     drawn.top.name = options_.name;
@@ -296,7 +303,8 @@ supervisor::shell::sketch supervisor::shell::draw() const {
         const child_info::state state = state_of(child);
         detail::tree_node node;
         node.name = child.id;
-        node.about = child.type == child_type::supervisor || child.nested_supervisor ? "supervisor" : "worker";
+        node.about = child.type == child_type::supervisor || child.nested_supervisor ? "supervisor"
+                                                                                     : "worker";
         if (child.nested_supervisor)
             node.about += ", " + about(child.nested_supervisor->shell_->options_);
         if (!child.nested_supervisor || state != child_info::state::running)

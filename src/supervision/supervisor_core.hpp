@@ -1,19 +1,19 @@
 #pragma once
 
-#include <functional>
-#include <string_view>
+#include "supervision/restart_intensity.hpp"
+#include "supervision/supervisor_action.hpp"
 
 #include <boost/intrusive/list.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
-#include "supervision/restart_intensity.hpp"
-#include "supervision/supervisor_action.hpp"
+#include <functional>
+#include <string_view>
 
 namespace lifeguard::detail {
 
-/// Everything a supervisor decides. It does nothing itself: each input leaves actions behind, which its
-/// owner carries out. No clock, no executor, no lock; not thread-safe. No input costs more for more children
-/// or a longer history, but those that visit every child: stopping, listing.
+/// Everything a supervisor decides. It does nothing itself: each input leaves actions behind, which
+/// its owner carries out. No clock, no executor, no lock; not thread-safe. No input costs more for
+/// more children or a longer history, but those that visit every child: stopping, listing.
 class supervisor_core {
   public:
     struct limits {
@@ -42,7 +42,8 @@ class supervisor_core {
     /// Every request is answered, once.
     void submit(child_request request, time_point now);
 
-    // News of the children. Each names the incarnation it speaks of: late news are told from current ones.
+    // News of the children. Each names the incarnation it speaks of: late news are told from
+    // current ones.
     void started(supervised_child& child, unsigned incarnation, std::any info, time_point now);
     void ended(supervised_child& child, unsigned incarnation, child_end end, time_point now);
     void repeat_restart(supervised_child& child, unsigned incarnation, time_point now);
@@ -58,7 +59,7 @@ class supervisor_core {
     child_counts counts() const noexcept;
     const stop_figures& figures() const noexcept { return figures_; }
 
-    /// Lets go of all children, without a word.
+    /// Lets go of everything, without a word to anyone.
     void clear() noexcept;
 
   private:
@@ -73,7 +74,9 @@ class supervisor_core {
         using is_transparent = void;
         static std::string_view key(const supervised_child* c) noexcept { return c->id; }
         static std::string_view key(std::string_view id) noexcept { return id; }
-        std::size_t operator()(const auto& k) const { return std::hash<std::string_view>()(key(k)); }
+        std::size_t operator()(const auto& k) const {
+            return std::hash<std::string_view>()(key(k));
+        }
         bool operator()(const auto& a, const auto& b) const { return key(a) == key(b); }
     };
 
@@ -129,6 +132,7 @@ class supervisor_core {
     void set_deadline(supervised_child& child, time_point now, duration after);
     void clear_deadline(supervised_child& child);
     void remove(supervised_child& child);
+    void remove_all() noexcept;
     void count(const exit_reason& reason) noexcept;
     void answer(ticket to, std::optional<errc> code = {}, std::exception_ptr cause = {});
     void emit(event what, context when, supervised_child* child, exit_reason reason = {});

@@ -87,7 +87,8 @@ std::optional<log_record> detail::log_record_of(const supervisor_event& event) {
     const auto level = level_of(event);
     if (!level)
         return std::nullopt;
-    log_record record{.level = *level, .event = name_of(event.what), .message = to_string(event), .fields = {}};
+    log_record record{
+        .level = *level, .event = name_of(event.what), .message = to_string(event), .fields = {}};
     record.fields.push_back({"supervisor", event.supervisor});
     if (!event.child.empty()) {
         record.fields.push_back({"child", event.child});

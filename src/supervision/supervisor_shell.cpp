@@ -1,7 +1,5 @@
 #include "supervision/supervisor_shell.hpp"
 
-#include <lifeguard/log.hpp>
-
 #include "supervision/incarnation.hpp"
 #include "supervision/supervisor_report.hpp"
 
@@ -13,9 +11,7 @@ using detail::shell_child;
 
 namespace {
 
-shell_child& of_shell(const detail::child_ptr& child) {
-    return static_cast<shell_child&>(*child);
-}
+shell_child& of_shell(const detail::child_ptr& child) { return static_cast<shell_child&>(*child); }
 
 shutdown_policy shutdown_of(const child_spec& spec) {
     if (spec.shutdown)
@@ -34,7 +30,7 @@ detail::shell_child::shell_child(child_spec spec) : start(std::move(spec.start))
     waits_for_ready = spec.waits_for_ready;
     start_timeout = spec.start_timeout;
     if (spec.executor)
-        wanted_executor = std::make_unique<const asio::any_io_executor>(std::move(spec.executor));
+        own_executor = guarded_executor::make(std::move(spec.executor));
 }
 
 detail::shell_child::~shell_child() = default;
@@ -46,15 +42,16 @@ child_spec detail::shell_child::spec() const {
     spec.type = type;
     spec.waits_for_ready = waits_for_ready;
     spec.start_timeout = start_timeout;
-    if (wanted_executor)
-        spec.executor = *wanted_executor;
+    if (own_executor)
+        spec.executor = own_executor->get();
     return spec;
 }
 
 /// The one deadline of a child.
 class supervisor::shell::child_deadline final : public detail::deadline {
   public:
-    child_deadline(std::weak_ptr<shell> of, boost::intrusive_ptr<shell_child> child, std::uint64_t id)
+    child_deadline(std::weak_ptr<shell> of, boost::intrusive_ptr<shell_child> child,
+                   std::uint64_t id)
         : shell_(std::move(of)), child_(std::move(child)), id_(id) {}
 
     std::uint64_t id() const noexcept { return id_; }
@@ -71,7 +68,9 @@ class supervisor::shell::child_deadline final : public detail::deadline {
 };
 
 supervisor::shell::shell(const asio::any_io_executor& executor, supervisor_options options)
-    : executor_(detail::strand_of(executor)), options_(std::move(options)),
+    : home_(detail::guarded_executor::make(detail::strand_of(executor))),
+      options_(std::move(options)),
+      log_(options_.log),
       time_(options_.time ? options_.time : real_time_source()),
       deadlines_(detail::deadline_service::of(executor, time_)),
       core_({.intensity = options_.intensity,
@@ -82,9 +81,7 @@ supervisor::shell::shell(const asio::any_io_executor& executor, supervisor_optio
 supervisor::shell::~shell() = default;
 
 void supervisor::shell::add(child_spec spec) {
-    std::string id = spec.id;
-    if (!core_.add(detail::child_ptr(new shell_child(std::move(spec)))))
-        throw error_about(errc::duplicate_id, id);
+    core_.add(detail::child_ptr(new shell_child(std::move(spec))));
 }
 
 // ---- what happens
@@ -99,7 +96,9 @@ void supervisor::shell::is_nested(incarnation& of, std::any info, supervisor nes
     {
         shell& below = *nested.shell_;
         const std::lock_guard lock(below.mutex_);
-        below.when_started_ = [of = incarnation_ptr(&of), info = std::move(info)] { of->ready(info); };
+        below.when_started_ = [of = incarnation_ptr(&of), info = std::move(info)] {
+            of->ready(info);
+        };
     }
     on_strand([of = incarnation_ptr(&of), nested = std::move(nested)](shell&) mutable {
         shell_child& child = of->child();
@@ -111,7 +110,7 @@ void supervisor::shell::is_nested(incarnation& of, std::any info, supervisor nes
 }
 
 void supervisor::shell::ended(incarnation& of) {
-    on_strand([of = incarnation_ptr(&of)](shell& self) {
+    auto news = [of = incarnation_ptr(&of)](shell& self) {
         shell_child& child = of->child();
         if (child.current == of) {
             child.current.reset();
@@ -120,7 +119,11 @@ void supervisor::shell::ended(incarnation& of) {
             self.abandoned_.erase(of);
         }
         self.core_.ended(child, of->number(), of->take_end(), self.now_);
-    });
+    };
+    if (of.is_at_home())
+        step(news);
+    else
+        on_strand(std::move(news));
 }
 
 void supervisor::shell::deadline_passed(const boost::intrusive_ptr<shell_child>& child,
@@ -153,20 +156,22 @@ void supervisor::shell::carry_out() {
     }
     carrying_out_ = false;
     const std::lock_guard lock(mutex_);
-    const auto errors = figures_.observer_errors;
     figures_ = core_.figures();
-    figures_.observer_errors = errors;
 }
 
 void supervisor::shell::perform(detail::action::spawn& a) {
     shell_child& child = of_shell(a.child);
     try {
-        const incarnation_ptr fresh(new incarnation(
-            shared_from_this(), boost::intrusive_ptr<shell_child>(&child),
-            child.wanted_executor ? detail::strand_of(*child.wanted_executor) : asio::any_io_executor()));
-        child.current = fresh;
-        // Posted, because co_spawn on this very strand would run the child here and now.
-        asio::post(fresh->executor(), [fresh] { fresh->launch(); });
+        std::shared_ptr<detail::guarded_executor> own;
+        if (child.own_executor) {
+            auto strand = child.own_executor->strand();
+            if (!strand)
+                throw error(errc::stopped, "the context of the child's executor was destroyed");
+            own = detail::guarded_executor::make(std::move(strand));
+        }
+        child.current.reset(new incarnation(
+            shared_from_this(), boost::intrusive_ptr<shell_child>(&child), std::move(own)));
+        child.current->start();
     } catch (...) {
         child.current.reset();
         detail::child_end end;
@@ -201,9 +206,7 @@ void supervisor::shell::perform(detail::action::set_deadline& a) {
     deadlines_->arm(*armed, a.at);
 }
 
-void supervisor::shell::perform(detail::action::clear_deadline& a) {
-    armed_.erase(a.child.get());
-}
+void supervisor::shell::perform(detail::action::clear_deadline& a) { armed_.erase(a.child.get()); }
 
 void supervisor::shell::perform(detail::action::repeat_restart& a) {
     post([child = a.child, incarnation = a.incarnation](shell& self) {
@@ -238,7 +241,7 @@ void supervisor::shell::perform(detail::action::finished& a) {
 void supervisor::shell::perform(detail::action::emit& a) {
     {
         const std::lock_guard lock(mutex_);
-        if (subscriptions_.empty() && !options_.log)
+        if (subscriptions_.empty() && !log_)
             return;
     }
     supervisor_event event;
@@ -254,11 +257,9 @@ void supervisor::shell::perform(detail::action::emit& a) {
 }
 
 void supervisor::shell::tell(const supervisor_event& event) {
-    if (options_.log)
-        guarded([&] {
-            if (const auto record = detail::log_record_of(event))
-                options_.log->write(*record);
-        });
+    if (log_)
+        if (const auto record = detail::log_record_of(event))
+            log_.write(*record);
     std::vector<std::shared_ptr<subscription>> listening;
     {
         const std::lock_guard lock(mutex_);
@@ -267,17 +268,13 @@ void supervisor::shell::tell(const supervisor_event& event) {
             if (auto alive = weak.lock())
                 listening.push_back(std::move(alive));
     }
-    for (const auto& subscriber : listening)
-        guarded([&] { subscriber->f(event); });
-}
-
-template <typename F>
-void supervisor::shell::guarded(F f) {
-    try {
-        f();
-    } catch (...) {
-        const std::lock_guard lock(mutex_);
-        ++figures_.observer_errors;
+    for (const auto& subscriber : listening) {
+        try {
+            subscriber->f(event);
+        } catch (...) {
+            const std::lock_guard lock(mutex_);
+            ++subscriber_errors_;
+        }
     }
 }
 
@@ -290,33 +287,34 @@ std::shared_ptr<void> supervisor::shell::subscribe(std::function<void(const supe
 
 stop_figures supervisor::shell::figures() const {
     const std::lock_guard lock(mutex_);
-    return figures_;
+    stop_figures all = figures_;
+    all.observer_errors = subscriber_errors_ + log_.errors();
+    return all;
 }
 
 void supervisor::shell::context_shutdown() noexcept {
-    // Everything here may be the last to own what it lets go of, and user code may run while it goes:
-    // first take it out, then let it go, without the lock.
+    // Everything here may be the last to own what it lets go of, and user code may run while it
+    // goes: first take it out, then let it go, without the lock.
     decltype(calls_) calls;
     decltype(at_end_) waiting;
     std::function<void()> dropped;
     {
         const std::lock_guard lock(mutex_);
-        ended_ = true;
+        ended_ = context_gone_ = true;
         calls.swap(calls_);
         waiting.swap(at_end_);
         dropped.swap(when_started_);
     }
-    const asio::any_io_executor gone = std::exchange(executor_, asio::any_io_executor());
+    home_->context_shutdown();
     armed_.clear();
-    for (const auto& inc : std::exchange(abandoned_, {}))
-        inc->drop_executor();
+    abandoned_.clear();
     for (const auto& c : core_.children()) {
-        auto& child = const_cast<shell_child&>(static_cast<const shell_child&>(c));
-        if (const auto current = std::move(child.current))
-            current->drop_executor();
+        auto& child = of_shell(detail::child_ptr(const_cast<detail::supervised_child*>(&c)));
+        // In another context it would run on without a supervisor.
+        if (child.current && !child.current->is_at_home())
+            child.current->cancel(asio::cancellation_type::terminal);
         child.current.reset();
         child.nested_supervisor.reset();
-        child.wanted_executor.reset();
     }
     core_.clear();
     actions_.clear();

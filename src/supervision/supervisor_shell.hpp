@@ -1,18 +1,17 @@
 #pragma once
 
-#include <mutex>
-#include <set>
-#include <unordered_map>
-
-#include <boost/asio/post.hpp>
-
-#include <lifeguard/supervisor.hpp>
-
 #include "base/context_hooks.hpp"
 #include "base/deadline_service.hpp"
+#include "supervision/guarded_executor.hpp"
 #include "supervision/reply.hpp"
 #include "supervision/supervisor_core.hpp"
 #include "supervision/tree.hpp"
+#include <lifeguard/log.hpp>
+#include <lifeguard/supervisor.hpp>
+
+#include <mutex>
+#include <set>
+#include <unordered_map>
 
 namespace lifeguard::detail {
 
@@ -28,9 +27,9 @@ class shell_child final : public supervised_child {
     child_spec spec() const;
 
     start_function start;
-    incarnation_ptr current; ///< empty when none runs
-    std::unique_ptr<const asio::any_io_executor> wanted_executor;
-    std::unique_ptr<supervisor> nested_supervisor; ///< of the current incarnation
+    incarnation_ptr current;                        ///< empty when none runs
+    std::shared_ptr<guarded_executor> own_executor; ///< that its spec names
+    std::unique_ptr<supervisor> nested_supervisor;  ///< of the current incarnation
 };
 
 /// A call of the public interface that waits for its answer.
@@ -47,8 +46,8 @@ class call final : public reply {
 
 namespace lifeguard {
 
-/// What supervisor handles share: the strand around the core. It feeds the core with what happens and
-/// carries out what the core decides. Everything that touches the core runs on the strand.
+/// What supervisor handles share: the strand around the core. It feeds the core with what happens
+/// and carries out what the core decides. Everything that touches the core runs on the strand.
 class supervisor::shell final : public detail::context_bound,
                                 public std::enable_shared_from_this<shell> {
   public:
@@ -57,20 +56,21 @@ class supervisor::shell final : public detail::context_bound,
     shell(const asio::any_io_executor& executor, supervisor_options options);
     ~shell() override;
 
-    /// Adds a validated child, before anything runs. Throws `duplicate_id`.
+    /// Adds a validated child, before anything runs.
     void add(child_spec spec);
 
-    const asio::any_io_executor& executor() const noexcept { return executor_; }
+    const asio::any_io_executor& executor() const noexcept { return home_->get(); }
     const supervisor_options& options() const noexcept { return options_; }
 
     // Coroutines of the public interface. They own the shell: a handle may be gone when they begin.
     static asio::awaitable<void> run(std::shared_ptr<shell> self);
     static asio::awaitable<void> stop(std::shared_ptr<shell> self);
     static asio::awaitable<started_child> start_child(std::shared_ptr<shell> self, child_spec spec);
-    static asio::awaitable<started_child> restart_child(std::shared_ptr<shell> self, std::string id);
+    static asio::awaitable<started_child> restart_child(std::shared_ptr<shell> self,
+                                                        std::string id);
     /// Terminates, removes or kills.
-    static asio::awaitable<void> change(std::shared_ptr<shell> self, detail::child_request::kind what,
-                                        std::string id);
+    static asio::awaitable<void> change(std::shared_ptr<shell> self,
+                                        detail::child_request::kind what, std::string id);
     static asio::awaitable<std::vector<child_info>> which_children(std::shared_ptr<shell> self);
     static asio::awaitable<child_counts> count_children(std::shared_ptr<shell> self);
     static asio::awaitable<child_spec> get_childspec(std::shared_ptr<shell> self, std::string id);
@@ -81,11 +81,12 @@ class supervisor::shell final : public detail::context_bound,
     std::shared_ptr<void> subscribe(std::function<void(const supervisor_event&)> f);
     stop_figures figures() const;
 
-    // News from incarnations, on their executors.
+    // News from incarnations, on their executors; `started` on any thread.
     void started(detail::incarnation& of, std::any info);
     void is_nested(detail::incarnation& of, std::any info, supervisor nested);
     void ended(detail::incarnation& of);
-    void deadline_passed(const boost::intrusive_ptr<detail::shell_child>& child, std::uint64_t deadline);
+    void deadline_passed(const boost::intrusive_ptr<detail::shell_child>& child,
+                         std::uint64_t deadline);
 
     void context_shutdown() noexcept override;
 
@@ -102,7 +103,7 @@ class supervisor::shell final : public detail::context_bound,
     template <typename F>
     void post(F f);
     template <typename F>
-    void step(F& f);
+    void step(F&& f);
 
     void carry_out();
     void perform(detail::action::spawn& a);
@@ -118,8 +119,6 @@ class supervisor::shell final : public detail::context_bound,
     void perform(detail::action::finished& a);
 
     void tell(const supervisor_event& event);
-    template <typename F>
-    void guarded(F f);
 
     std::shared_ptr<detail::reply> at_end(bool first);
     void begin_run();
@@ -135,8 +134,9 @@ class supervisor::shell final : public detail::context_bound,
     struct sketch;
     sketch draw() const;
 
-    asio::any_io_executor executor_; // empty once the context is gone
+    const std::shared_ptr<detail::guarded_executor> home_; // the strand
     const supervisor_options options_;
+    const logger log_;
     const std::shared_ptr<time_source> time_;
     const std::shared_ptr<detail::deadline_service> deadlines_;
 
@@ -152,16 +152,18 @@ class supervisor::shell final : public detail::context_bound,
     mutable std::mutex mutex_; // guards what follows
     bool ran_ = false;
     bool ended_ = false;
+    bool context_gone_ = false;
     std::unordered_map<detail::ticket, std::shared_ptr<detail::call>> calls_;
     detail::ticket tickets_ = 0;
     std::vector<std::shared_ptr<detail::reply>> at_end_; // run() first, then who stopped it
     std::function<void()> when_started_;
     std::vector<std::weak_ptr<subscription>> subscriptions_;
-    stop_figures figures_;
+    std::uint64_t subscriber_errors_ = 0;
+    stop_figures figures_; // as the core had them after the last step
 };
 
 template <typename F>
-void supervisor::shell::step(F& f) {
+void supervisor::shell::step(F&& f) {
     now_ = time_->now();
     f(*this);
     if (!carrying_out_)
@@ -170,17 +172,12 @@ void supervisor::shell::step(F& f) {
 
 template <typename F>
 void supervisor::shell::post(F f) {
-    if (executor_)
-        asio::post(executor_,
-                   [self = shared_from_this(), f = std::move(f)]() mutable { self->step(f); });
+    home_->post([self = shared_from_this(), f = std::move(f)]() mutable { self->step(f); });
 }
 
 template <typename F>
 void supervisor::shell::on_strand(F f) {
-    if (executor_ && detail::running_in(executor_))
-        step(f);
-    else
-        post(std::move(f));
+    home_->dispatch([self = shared_from_this(), f = std::move(f)]() mutable { self->step(f); });
 }
 
 } // namespace lifeguard

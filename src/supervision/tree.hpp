@@ -1,9 +1,9 @@
 #pragma once
 
+#include <lifeguard/time_source.hpp>
+
 #include <string>
 #include <vector>
-
-#include <lifeguard/time_source.hpp>
 
 namespace lifeguard::detail {
 

@@ -13,7 +13,10 @@ constexpr unsigned runs_between_yields = 16;
 lane::lane(std::shared_ptr<pool_core> p, std::shared_ptr<worker> o, asio::any_io_executor s)
     : pool(std::move(p)), owner(std::move(o)), strand(std::move(s)) {}
 
-lane::~lane() = default;
+lane::~lane() {
+    if (!over)
+        pool->lost(*this);
+}
 
 asio::awaitable<void> lane::run(std::shared_ptr<lane> self) {
     pool_core& pool = *self->pool;
@@ -66,13 +69,16 @@ asio::awaitable<void> lane::run(std::shared_ptr<lane> self) {
         }
         if (thrown)
             outcome = outcome_of(std::exchange(thrown, nullptr));
-        what = pool.finish(*self, std::move(outcome));
+        // Before the next job is taken: what cancels a job must find its handler running.
         if (++runs % runs_between_yields == 0)
             co_await asio::post(self->strand, asio::deferred);
+        what = pool.finish(*self, std::move(outcome));
     }
 }
 
 void lane::cancel(std::uint64_t which, asio::cancellation_type how) {
+    if (!strand)
+        return; // its context is gone
     asio::post(strand, [self = std::static_pointer_cast<lane>(shared_from_this()), which, how] {
         {
             const std::lock_guard lock(self->pool->mutex());
@@ -86,11 +92,19 @@ void lane::cancel(std::uint64_t which, asio::cancellation_type how) {
 
 void lane::post_step(step reached_now, wake_list& wakes) {
     reached = reached_now;
+    if (abandoned)
+        return; // cancelled for good already; a weaker request would erase that one
     const auto how = reached_now == step::timed_out ? asio::cancellation_type::total
                                                     : asio::cancellation_type::terminal;
     wakes.defer([self = std::static_pointer_cast<lane>(shared_from_this()), which = number, how] {
         self->cancel(which, how);
     });
+}
+
+/// Under the lock, so that two threads cannot arm in another order than they decided in.
+void lane::arm() {
+    armed_at = due;
+    pool->shared().deadlines->arm(*this, due);
 }
 
 void lane::expired(time_point now) {
@@ -105,7 +119,7 @@ void lane::expired(time_point now) {
             const time_point timeout_at = started_at + timeout;
             switch (reached) {
             case step::running:
-                ++pool->figures.timeouts_total;
+                pool->figures.timeouts_total += abandoned ? 0 : 1;
                 post_step(step::timed_out, wakes);
                 due = timeout_at + pool->options().cancel_grace;
                 break;
@@ -122,12 +136,8 @@ void lane::expired(time_point now) {
                 break;
             }
         }
-        if (due != time_point::max()) {
-            armed_at = due;
-            wakes.defer([self = shared_from_this(), this, at = due] {
-                pool->shared().deadlines->arm(*self, at);
-            });
-        }
+        if (due != time_point::max())
+            arm();
     }
     wakes.run();
 }

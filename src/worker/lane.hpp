@@ -57,9 +57,13 @@ class lane final : public deadline, public lease_holder, public parked_coroutine
     /// each job.
     time_point armed_at = time_point::max();
 
+    /// Makes the deadline service wake us at `due`.
+    void arm();
+
     bool ending = false;    ///< ends when its job is done, or at once
     bool returning = false; ///< cancelled by a stop of our own: its job goes back uncharged
     bool abandoned = false; ///< given up: nobody waits for it any more
+    bool over = false;      ///< its coroutine has ended
 
   private:
     void post_step(step reached_now, wake_list& wakes);

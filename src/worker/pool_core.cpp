@@ -4,18 +4,21 @@
 
 namespace lifeguard::detail {
 
-/// Wakes the pool when an execute has waited long enough, or a breaker may let a probe through.
+/// Calls a member of the pool when something is due.
 class pool_deadline final : public deadline {
   public:
-    explicit pool_deadline(std::weak_ptr<pool_core> pool) noexcept : pool_(std::move(pool)) {}
+    using member = void (pool_core::*)();
+    pool_deadline(std::weak_ptr<pool_core> pool, member on_expiry) noexcept
+        : pool_(std::move(pool)), on_expiry_(on_expiry) {}
 
-    void expired(time_point now) override {
+    void expired(time_point) override {
         if (const auto pool = pool_.lock())
-            pool->on_deadline(now);
+            ((*pool).*on_expiry_)();
     }
 
   private:
     const std::weak_ptr<pool_core> pool_;
+    const member on_expiry_;
 };
 
 pool_core::pool_core(std::shared_ptr<queue_core> queue, worker_pool_options options,
@@ -32,11 +35,14 @@ pool_core::~pool_core() {
 }
 
 void pool_core::open() {
-    deadline_ = std::make_shared<pool_deadline>(weak_from_this());
+    deadline_ = std::make_shared<pool_deadline>(weak_from_this(), &pool_core::on_deadline);
+    drain_deadline_ = std::make_shared<pool_deadline>(weak_from_this(), &pool_core::on_drained);
     for (unsigned n = 1; n <= options_.size; ++n)
         workers_.push_back(std::make_shared<worker>(options_.name + "/" + std::to_string(n), false,
                                                     options_.breaker));
     context_hooks::of(shared().executor).add(weak_from_this());
+    if (options_.handler_executor)
+        context_hooks::of(options_.handler_executor).add(weak_from_this());
     metrics_.emplace(weak_from_this(), shared(), options_.name);
     const std::lock_guard lock(mutex());
     for (const std::string& name : options_.queues)
@@ -67,8 +73,17 @@ std::size_t pool_core::share(worker& w) {
     return std::min<std::size_t>(options_.pull_size, (ready + idle - 1) / idle);
 }
 
-bool pool_core::pull(worker& w, wake_list&) {
-    const std::size_t most = w.breaker.capacity(share(w), jobs_->clock().now);
+/// How many jobs, at most `wanted`, the worker's breaker would let it start now.
+std::size_t pool_core::room(const worker& w, std::size_t wanted) const noexcept {
+    const time_point now = jobs_->clock().now;
+    const std::size_t free = w.breaker.capacity(wanted, now);
+    if (free == 0 || w.breaker.state(now) == breaker_state::closed)
+        return free;
+    return free - std::min(free, w.assigned()); // what it has taken will probe
+}
+
+bool pool_core::pull(worker& w) {
+    const std::size_t most = room(w, share(w));
     std::size_t got = 0;
     for (; got < most; ++got) {
         job_record* job = jobs_->index().take(queues_, options_.strict_order, filter_);
@@ -89,7 +104,7 @@ job_record* pool_core::next_local(worker& w) {
     return &job;
 }
 
-bool pool_core::begin(lane& l, job_record& job, wake_list& wakes) {
+bool pool_core::begin(lane& l, job_record& job) {
     const time_point now = jobs_->clock().now;
     worker& w = *l.owner;
     const auto permit = w.breaker.admit(now);
@@ -106,13 +121,9 @@ bool pool_core::begin(lane& l, job_record& job, wake_list& wakes) {
     l.started_at = now;
     l.timeout = job.timeout == duration::zero() ? options_.process_timeout : job.timeout;
     l.reached = lane::step::running;
-    l.due = l.timeout >= time_point::max() - now ? time_point::max() : now + l.timeout;
-    if (l.due < l.armed_at) {
-        l.armed_at = l.due;
-        wakes.defer([this, self = l.shared_from_this(), at = l.due] {
-            shared().deadlines->arm(*self, at);
-        });
-    }
+    l.due = later(now, l.timeout);
+    if (l.due < l.armed_at)
+        l.arm();
     ++figures.timeouts_armed;
     metrics_->waited(now - job.available_since);
     ++w.busy;
@@ -126,14 +137,17 @@ pool_core::next pool_core::advance(lane& l, wake_list& wakes) {
     job_record* job = std::exchange(l.assigned, nullptr);
     if (job == nullptr)
         job = next_local(w);
-    if (job == nullptr && pull(w, wakes))
+    if (job == nullptr && pull(w)) {
         job = next_local(w);
+        if (!w.idle.empty())
+            hand_out(w, wakes);
+    }
     if (job == nullptr)
         return next::idle;
-    if (begin(l, *job, wakes))
+    if (begin(l, *job))
         return next::run;
     // The breaker has opened, or probes already: others shall have what this worker has taken.
-    jobs_->give_back(*job, wakes);
+    give_back(*job, wakes);
     give_back_local(w, wakes);
     return next::idle;
 }
@@ -142,23 +156,31 @@ bool pool_core::park(lane& l, resumption& r, wake_list& wakes) {
     worker& w = *l.owner;
     if (l.abandoned || l.ending || w.stopping || l.assigned != nullptr)
         return false;
+    const bool tripped = room(w, 1) == 0;
     // Something may have come since the lane looked, and jobs that others have taken in advance are
     // better off here.
-    if (!w.local.empty() || pull(w, wakes) || (steal_for(w, wakes) && pull(w, wakes))) {
+    if (!tripped && (!w.local.empty() || pull(w) || (steal_for(w, wakes) && pull(w)))) {
         l.assigned = next_local(w);
         return false;
     }
     jobs_->parked.park(l, std::move(r));
     w.idle.push_back(&l);
     if (w.overflow && w.busy == 0 && w.idle.size() == w.lanes.size()) {
+        w.leaves = true;
         stop_worker(w, wakes);
-    } else if (w.breaker.capacity(1, jobs_->clock().now) == 0) {
-        trip(w, wakes);
-    } else if (!static_cast<idle_hook&>(w).is_linked()) {
-        idle_.push_back(w);
-        ++idle_count_;
+    } else if (tripped) {
+        trip(w);
+    } else {
+        join_idle(w);
     }
     return true;
+}
+
+void pool_core::join_idle(worker& w) noexcept {
+    if (static_cast<idle_hook&>(w).is_linked())
+        return;
+    idle_.push_back(w);
+    ++idle_count_;
 }
 
 void pool_core::leave_idle(worker& w) noexcept {
@@ -184,11 +206,11 @@ void pool_core::hand_out(worker& w, wake_list& wakes) {
 void pool_core::offer(wake_list& wakes) {
     while (!idle_.empty()) {
         worker& w = idle_.front();
-        if (w.breaker.capacity(1, jobs_->clock().now) == 0) {
-            trip(w, wakes);
+        if (room(w, 1) == 0) {
+            trip(w);
             continue;
         }
-        if (!pull(w, wakes))
+        if (!pull(w))
             return; // nothing that we can run
         hand_out(w, wakes);
     }
@@ -201,21 +223,29 @@ bool pool_core::steal_for(worker& w, wake_list& wakes) {
     for (const auto& other : workers_) {
         if (other.get() == &w || other->local.empty() || other->busy == 0)
             continue;
-        jobs_->give_back(*next_local(*other), wakes);
+        give_back(*next_local(*other), wakes);
         return true;
     }
     return false;
 }
 
-/// The worker's breaker is open: it takes nothing until a probe may run.
-void pool_core::trip(worker& w, wake_list& wakes) {
+/// The worker's breaker is open: it takes nothing until a probe may run. While one does, its end
+/// decides.
+void pool_core::trip(worker& w) {
     leave_idle(w);
-    arm(w.breaker.open_until(), wakes);
+    if (w.breaker.state(jobs_->clock().now) == breaker_state::open)
+        arm(w.breaker.open_until());
+}
+
+/// What was taken and not started is the queue's again.
+void pool_core::give_back(job_record& job, wake_list& wakes) {
+    jobs_->give_back(job, wakes);
+    arm_checkouts();
 }
 
 void pool_core::give_back_local(worker& w, wake_list& wakes) {
     while (job_record* job = next_local(w))
-        jobs_->give_back(*job, wakes);
+        give_back(*job, wakes);
 }
 
 // --- the end of a run
@@ -280,18 +310,16 @@ pool_core::next pool_core::finish(lane& l, job_outcome&& outcome) {
         outcome.what = job_outcome::kind::crashed;
         w.crash = outcome.error;
     }
-    log_end(l, outcome, now, wakes);
-
     const bool current =
         job.state == job_state::executing && job.holder == &l && job.delivery == l.delivery;
+    if (l.reached == lane::step::stuck)
+        log_unstuck(l, now, wakes);
     if (!l.abandoned) {
         --w.busy;
         tell_breaker(w, l, outcome.what, wakes);
-        w.processed += outcome.what == job_outcome::kind::completed ? 1 : 0;
-        w.failed += is_failure(outcome.what) ? 1 : 0;
+        count_attempt(w, l, outcome, wakes);
         w.acked += current ? 1 : 0;
     }
-    metrics_->ran(now - l.started_at, is_failure(outcome.what));
     l.job = nullptr;
     l.due = time_point::max();
     if (current)
@@ -303,10 +331,33 @@ pool_core::next pool_core::finish(lane& l, job_outcome&& outcome) {
     }
     if (w.stopping)
         wake_worker(w, wakes);
+    else if (!w.idle.empty() && room(w, 1) != 0)
+        untrip(w, wakes);
     const next what = advance(l, wakes);
     lock.unlock();
     wakes.run();
     return what;
+}
+
+/// An attempt has ended, one way or another: everybody who counts hears of it, once.
+void pool_core::count_attempt(worker& w, const lane& l, const job_outcome& outcome,
+                              wake_list& wakes) {
+    const bool failed = is_failure(outcome.what);
+    const bool completed = outcome.what == job_outcome::kind::completed;
+    w.processed += completed ? 1 : 0;
+    w.failed += failed ? 1 : 0;
+    if (completed || failed)
+        metrics_->ran(jobs_->clock().now - l.started_at, failed);
+    if (failed || outcome.what == job_outcome::kind::revoked)
+        log_failure(l, outcome, wakes);
+}
+
+/// Its breaker lets jobs through again while lanes of it are idle.
+void pool_core::untrip(worker& w, wake_list& wakes) {
+    if (static_cast<idle_hook&>(w).is_linked())
+        return;
+    join_idle(w);
+    offer(wakes);
 }
 
 void pool_core::stuck(lane& l, wake_list& wakes) {
@@ -322,17 +373,19 @@ void pool_core::stuck(lane& l, wake_list& wakes) {
     worker& w = *l.owner;
     --w.busy;
     std::erase(w.lanes, self);
-    tell_breaker(w, l, job_outcome::kind::failed, wakes);
-    ++w.failed;
-    if (!w.stopping) {
-        const auto fresh = make_lane(l.owner);
-        wakes.defer([this, fresh] { spawn(fresh); });
-    }
     job_outcome lost;
     lost.what = job_outcome::kind::failed;
     lost.text = timed_out_text(l.timeout) + " and did not stop";
     lost.error = std::make_exception_ptr(
         error(errc::timeout, "job " + l.job->id.to_string() + " " + lost.text));
+    tell_breaker(w, l, lost.what, wakes);
+    count_attempt(w, l, lost, wakes);
+    if (w.stopping) {
+        wake_worker(w, wakes);
+    } else {
+        const auto fresh = make_lane(l.owner);
+        wakes.defer([self, fresh] { self->pool->spawn(fresh); });
+    }
     jobs_->settle(*l.job, std::move(lost), wakes);
 }
 
@@ -342,7 +395,8 @@ void pool_core::ended(lane& l) {
         const std::lock_guard lock(mutex());
         jobs_->read_clock();
         if (l.assigned != nullptr)
-            jobs_->give_back(*std::exchange(l.assigned, nullptr), wakes);
+            give_back(*std::exchange(l.assigned, nullptr), wakes);
+        l.over = true;
         if (l.abandoned)
             --lanes_abandoned_;
         std::erase_if(l.owner->lanes, [&](const auto& other) { return other.get() == &l; });
@@ -352,41 +406,51 @@ void pool_core::ended(lane& l) {
     wakes.run();
 }
 
+void pool_core::lost(lane& l) noexcept {
+    const std::lock_guard lock(mutex());
+    if (l.abandoned)
+        --lanes_abandoned_;
+    if (l.job != nullptr)
+        job_index::unpin(*l.job);
+}
+
 // --- deadlines
 // ------------------------------------------------------------------------------------------
 
-void pool_core::arm(time_point at, wake_list& wakes) {
+/// Under the lock, so that two threads cannot arm in another order than they decided in.
+void pool_core::arm(time_point at) {
     if (at >= armed_at_ || !deadline_)
         return;
     armed_at_ = at;
-    wakes.defer(
-        [this, keep = shared_from_this(), d = deadline_, at] { shared().deadlines->arm(*d, at); });
+    shared().deadlines->arm(*deadline_, at);
 }
 
-void pool_core::rest(wake_list& wakes) {
+void pool_core::rest() {
     const bool alive = std::ranges::any_of(workers_, [](const auto& w) { return w->alive; });
-    if (alive || !checkouts_.empty() || armed_at_ == time_point::max() || !deadline_)
+    if (alive || !deadline_)
+        return;
+    shared().deadlines->disarm(*drain_deadline_);
+    if (!checkouts_.empty() || armed_at_ == time_point::max())
         return;
     armed_at_ = time_point::max();
-    wakes.defer([this, keep = shared_from_this(), d = deadline_] { shared().deadlines->disarm(*d); });
+    shared().deadlines->disarm(*deadline_);
 }
 
-void pool_core::on_deadline(time_point) {
+/// An execute has waited long enough, or a breaker may let a probe through.
+void pool_core::on_deadline() {
     wake_list wakes;
     {
         const std::lock_guard lock(mutex());
-        const time_point now = jobs_->read_clock().now;
+        jobs_->read_clock();
         armed_at_ = time_point::max();
         withdraw_late(wakes);
         for (const auto& w : workers_) {
             if (w->idle.empty() || w->stopping || static_cast<idle_hook&>(*w).is_linked())
                 continue;
-            if (w->breaker.capacity(1, now) != 0) {
-                idle_.push_back(*w);
-                ++idle_count_;
-            } else {
-                arm(w->breaker.open_until(), wakes);
-            }
+            if (room(*w, 1) != 0)
+                join_idle(*w);
+            else
+                trip(*w);
         }
         offer(wakes);
     }
@@ -408,21 +472,32 @@ queue_entry& pool_core::queue_for(const new_job& job) {
 job_id pool_core::submit(new_job&& job, const execute_options& how, execution& e,
                          wake_list& wakes) {
     const time_point now = jobs_->read_clock().now;
+    refuse_when_stopped();
     refuse_when_tripped();
     auto record = jobs_->admit(std::move(job), queue_for(job), 1);
     const job_id id = record->id;
+    const std::chrono::nanoseconds early(record->due - jobs_->clock().wall_ns());
     queue_core::add_waiter(*record, e);
+    executions_.push_back(e);
     job_record& pushed = jobs_->push(std::move(record), wakes);
     if (how.dispatch == dispatch::least_busy)
         assign_least_busy(pushed, wakes);
-    // Taken and assigned to an idle lane is as good as started; anything else may have to wait.
-    const bool idle_lane_has_it =
-        pushed.state == job_state::executing && e.got == result_waiter::answer::none;
     const duration wait =
         how.checkout_wait < duration::zero() ? options_.checkout_wait : how.checkout_wait;
-    if (!idle_lane_has_it || how.dispatch != dispatch::pull)
-        await_checkout(e, wait >= time_point::max() - now ? time_point::max() : now + wait, wakes);
+    const bool taken = pushed.state == job_state::executing;
+    if (taken && pushed.holder == nullptr)
+        return id; // by a coroutine that waited in `job_queue::take`
+    await_checkout(e, later(later(now, std::max<duration>(early, duration::zero())), wait));
+    // Assigned to an idle lane is as good as started, and needs no alarm; should the lane lose it,
+    // who takes it back sets one.
+    if (!taken || !static_cast<worker&>(*pushed.holder).local.empty())
+        arm_checkouts();
     return id;
+}
+
+void pool_core::refuse_when_stopped() const {
+    if (stopped_)
+        throw error(errc::stopped, "pool '" + options_.name + "'");
 }
 
 void pool_core::refuse_when_tripped() {
@@ -440,20 +515,13 @@ void pool_core::refuse_when_tripped() {
         throw breaker_open_error(options_.name, soonest);
 }
 
-void pool_core::await_checkout(execution& e, time_point until, wake_list& wakes) {
+void pool_core::await_checkout(execution& e, time_point until) {
     e.checkout_until = until;
     // Nearly all wait equally long, so the newest belongs at the end.
     auto at = checkouts_.end();
     while (at != checkouts_.begin() && std::prev(at)->checkout_until > until)
         --at;
     checkouts_.insert(at, e);
-    arm(checkouts_.front().checkout_until, wakes);
-}
-
-void pool_core::leave_checkout(execution& e, wake_list& wakes) {
-    e.started();
-    if (checkouts_.empty())
-        rest(wakes);
 }
 
 void pool_core::withdraw_late(wake_list& wakes) {
@@ -475,8 +543,32 @@ void pool_core::withdraw_late(wake_list& wakes) {
         ++figures.exhausted_total;
         jobs_->withdraw(job, "no worker was free in time", wakes);
     }
+    arm_checkouts();
+}
+
+void pool_core::arm_checkouts() {
     if (!checkouts_.empty())
-        arm(checkouts_.front().checkout_until, wakes);
+        arm(checkouts_.front().checkout_until);
+}
+
+void pool_core::stop_accepting() {
+    wake_list wakes;
+    {
+        const std::lock_guard lock(mutex());
+        stopped_ = true;
+        while (!executions_.empty()) {
+            execution& e = executions_.front();
+            executions_.pop_front();
+            if (!e.is_parked())
+                continue; // answered, and on its way
+            e.started();
+            queue_core::remove_waiter(e);
+            e.got = result_waiter::answer::closed;
+            wakes.add(e);
+        }
+        rest();
+    }
+    wakes.run();
 }
 
 void pool_core::assign_least_busy(job_record& job, wake_list& wakes) {
@@ -484,7 +576,7 @@ void pool_core::assign_least_busy(job_record& job, wake_list& wakes) {
         return;
     worker* least = nullptr;
     for (const auto& w : workers_) {
-        if (!w->alive || w->stopping || w->breaker.capacity(1, jobs_->clock().now) == 0)
+        if (!w->alive || w->stopping || room(*w, 1) == 0)
             continue;
         if (least == nullptr || w->load() < least->load())
             least = w.get();
@@ -501,7 +593,7 @@ void pool_core::assign_least_busy(job_record& job, wake_list& wakes) {
 // --- status
 // ---------------------------------------------------------------------------------------------
 
-std::uint64_t pool_core::total(std::uint64_t pool_status::*which) {
+std::uint64_t pool_core::total(std::uint64_t pool_status::* which) {
     const std::lock_guard lock(mutex());
     return figures.*which;
 }
@@ -532,11 +624,14 @@ pool_status pool_core::status() {
     return s;
 }
 
-worker_status pool_core::describe(const worker& w) {
+worker_status pool_core::describe(const worker& w) const {
     worker_status s;
     s.id = w.id;
     s.alive = w.alive;
     s.overflow = w.overflow;
+    for (const queue_entry* queue : queues_)
+        s.queues.push_back(queue->name);
+    s.priority = options_.priority;
     s.breaker = w.breaker.state(jobs_->clock().now);
     s.busy = w.busy;
     s.assigned = static_cast<unsigned>(w.assigned());

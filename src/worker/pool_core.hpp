@@ -1,6 +1,7 @@
 #pragma once
 
 #include "queue/queue_core.hpp"
+#include "queue/saturate.hpp"
 #include "worker/lane.hpp"
 #include "worker/pool_metrics.hpp"
 #include <lifeguard/log.hpp>
@@ -32,8 +33,9 @@ struct worker : idle_hook, lease_holder {
     unsigned busy = 0;       ///< lanes that run a job
 
     bool alive = false;
-    bool stopping = false;
-    bool drained = false;     ///< the time to finish is over
+    bool stopping = false;    ///< takes nothing any more
+    bool leaves = false;      ///< an overflow worker that is not needed any more
+    bool given_up = false;    ///< its handlers had their time to finish, and to clean up
     bool stop_asked = false;  ///< by its supervisor
     bool stop_forced = false; ///< likewise
     bool happened = false;    ///< something its coroutine has not seen yet
@@ -57,11 +59,17 @@ struct worker : idle_hook, lease_holder {
 class execution final : public result_waiter,
                         public boost::intrusive::list_base_hook<
                             boost::intrusive::tag<struct by_checkout>,
+                            boost::intrusive::link_mode<boost::intrusive::auto_unlink>>,
+                        public boost::intrusive::list_base_hook<
+                            boost::intrusive::tag<struct by_pool>,
                             boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
   public:
     execution() noexcept : result_waiter(event::finished) {}
     using checkout_hook = boost::intrusive::list_base_hook<
         boost::intrusive::tag<struct by_checkout>,
+        boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+    using pool_hook = boost::intrusive::list_base_hook<
+        boost::intrusive::tag<struct by_pool>,
         boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
     /// Started in time: it cannot be withdrawn any more.
@@ -69,8 +77,12 @@ class execution final : public result_waiter,
         if (checkout_hook::is_linked())
             checkout_hook::unlink();
     }
-
-    bool waits_for_worker() const noexcept { return checkout_hook::is_linked(); }
+    /// Answered, or its caller is gone: nothing refers to it any more.
+    void answered() noexcept override {
+        started();
+        if (pool_hook::is_linked())
+            pool_hook::unlink();
+    }
 
     time_point checkout_until = time_point::max();
     bool exhausted = false; ///< nobody started it in time
@@ -109,6 +121,8 @@ class pool_core final : public taker,
     bool park(lane& l, resumption& r, wake_list& wakes);
     /// The lane's coroutine has ended. Takes the lock.
     void ended(lane& l);
+    /// The lane is destroyed; its coroutine was, too, without having ended. Takes the lock.
+    void lost(lane& l) noexcept;
     /// The lane's handler does not stop: its attempt has failed, and another lane takes its place.
     void stuck(lane& l, wake_list& wakes);
 
@@ -124,12 +138,18 @@ class pool_core final : public taker,
     const std::string& first_queue() const noexcept { return queues_.front()->name; }
     /// Admits and pushes the job of an execute. Throws `error`.
     job_id submit(new_job&& job, const execute_options& how, execution& e, wake_list& wakes);
+    /// Throws once the pool has been stopped for good.
+    void refuse_when_stopped() const;
     /// Throws when no live worker's breaker would let a job through.
     void refuse_when_tripped();
-    void await_checkout(execution& e, time_point until, wake_list& wakes);
+    void await_checkout(execution& e, time_point until);
     void assign_least_busy(job_record& job, wake_list& wakes);
     void withdraw_late(wake_list& wakes);
-    void leave_checkout(execution& e, wake_list& wakes);
+    /// Lets go of the alarms when nobody lives and nobody waits: they would keep
+    /// io_context::run() from returning.
+    void rest();
+    /// Who waits for an execute, and who comes later, is told `stopped`. Takes the lock.
+    void stop_accepting();
 
     /// A supervisor of the permanent workers, for one run of the pool.
     supervisor make_supervisor();
@@ -137,7 +157,7 @@ class pool_core final : public taker,
     child_spec worker_spec(const std::shared_ptr<worker>& w);
 
     pool_status status();
-    worker_status describe(const worker& w);
+    worker_status describe(const worker& w) const;
     std::vector<std::shared_ptr<worker>> workers() const { return workers_; }
     std::shared_ptr<worker> find(const std::string& id) const;
 
@@ -149,7 +169,7 @@ class pool_core final : public taker,
     pool_status figures; ///< the totals of it
 
     /// Reads a total for the metrics. Takes the lock.
-    std::uint64_t total(std::uint64_t pool_status::*which);
+    std::uint64_t total(std::uint64_t pool_status::* which);
 
   private:
     friend class pool_deadline;
@@ -159,41 +179,55 @@ class pool_core final : public taker,
     using checkout_list =
         boost::intrusive::list<execution, boost::intrusive::base_hook<execution::checkout_hook>,
                                boost::intrusive::constant_time_size<false>>;
+    using execution_list =
+        boost::intrusive::list<execution, boost::intrusive::base_hook<execution::pool_hook>,
+                               boost::intrusive::constant_time_size<false>>;
 
-    void start_worker(const std::shared_ptr<worker>& w, std::vector<std::shared_ptr<lane>>& spawn);
+    void start_worker(const std::shared_ptr<worker>& w);
+    /// What becomes of a worker whose coroutine looks after it.
+    enum class fate { lives, stopped, killed, crashed };
+    fate look_after(worker& w, asio::cancellation_type asked);
+    fate fate_of(const worker& w) const noexcept;
+    static void note_cancellation(worker& w, asio::cancellation_type type) noexcept;
     std::shared_ptr<lane> make_lane(const std::shared_ptr<worker>& w);
     void spawn(const std::shared_ptr<lane>& l);
     void stop_worker(worker& w, wake_list& wakes);
-    enum class verdict_of_kill { charged, given_back };
-    void kill_worker(worker& w, verdict_of_kill verdict, wake_list& wakes);
+    void drain(wake_list& wakes);
+    void on_drained();
+    void end_worker(worker& w, fate how, wake_list& wakes);
+    void abandon(lane& l, fate how, wake_list& wakes);
     void cancel_lanes(worker& w, wake_list& wakes);
     void give_back_local(worker& w, wake_list& wakes);
     void give_back_assigned(worker& w, wake_list& wakes);
     void wake_worker(worker& w, wake_list& wakes);
-    bool note_cancellation(worker& w, asio::cancellation_type type);
+    void join_idle(worker& w) noexcept;
     void leave_idle(worker& w) noexcept;
 
     void log(log_level level, std::string_view event, std::string message,
              std::vector<std::pair<std::string_view, std::string>> fields, wake_list& wakes);
-    void log_end(const lane& l, const job_outcome& outcome, time_point now, wake_list& wakes);
+    void log_failure(const lane& l, const job_outcome& outcome, wake_list& wakes);
+    void log_unstuck(const lane& l, time_point now, wake_list& wakes);
     void log_stuck(const lane& l, wake_list& wakes);
     void log_breaker(const worker& w, wake_list& wakes);
-    void log_worker(const worker& w, std::string_view event, wake_list& wakes);
+    void log_worker(const worker& w, log_level level, std::string_view event, wake_list& wakes);
 
     std::size_t share(worker& w);
-    bool pull(worker& w, wake_list& wakes);
-    bool begin(lane& l, job_record& job, wake_list& wakes);
+    std::size_t room(const worker& w, std::size_t wanted) const noexcept;
+    bool pull(worker& w);
+    bool begin(lane& l, job_record& job);
     job_record* next_local(worker& w);
     void hand_out(worker& w, wake_list& wakes);
     bool steal_for(worker& w, wake_list& wakes);
     void tell_breaker(worker& w, const lane& l, job_outcome::kind what, wake_list& wakes);
-    void trip(worker& w, wake_list& wakes);
-    void arm(time_point at, wake_list& wakes);
-    void on_deadline(time_point now);
-    /// Lets go of the timer when nobody lives and nobody waits: it would keep io_context::run() from returning.
-    void rest(wake_list& wakes);
+    void count_attempt(worker& w, const lane& l, const job_outcome& outcome, wake_list& wakes);
+    void trip(worker& w);
+    void untrip(worker& w, wake_list& wakes);
+    void give_back(job_record& job, wake_list& wakes);
+    void arm(time_point at);
+    void arm_checkouts();
+    void on_deadline();
     void want_overflow(wake_list& wakes);
-    void start_overflow();
+    void start_overflow(const std::shared_ptr<worker>& w);
     static asio::awaitable<void> start_overflow_child(supervisor s, child_spec spec);
     static asio::awaitable<void> run_overflow(std::shared_ptr<pool_core> self,
                                               std::shared_ptr<worker> w);
@@ -206,16 +240,23 @@ class pool_core final : public taker,
     take_filter filter_;
     std::vector<std::shared_ptr<worker>> workers_;
     idle_list idle_;          // workers with an idle lane and a closed breaker, longest idle first
-    checkout_list checkouts_; // by their deadline
-    std::shared_ptr<class pool_deadline> deadline_;
+    checkout_list checkouts_; // whose job has not been started, by their deadline
+    execution_list executions_;
+    std::shared_ptr<deadline> deadline_;
+    std::shared_ptr<deadline> drain_deadline_;
     std::optional<pool_metrics> metrics_;
     time_point armed_at_ = time_point::max();
     std::weak_ptr<supervisor::shell> supervisor_;
-    unsigned alive_ = 0;
     unsigned idle_count_ = 0; // of idle_
     unsigned overflow_ = 0;   // alive or about to be
     unsigned overflow_number_ = 0;
     std::uint64_t lanes_abandoned_ = 0;
+
+    bool homeless_ = false; // the context of the handlers is gone
+    bool stopped_ = false;  // for good: nobody shall wait for a worker
+    /// Its supervisor stops: no worker takes anything, all finish what they run, at the same time.
+    enum class draining { no, waits, cancelled, given_up } draining_ = draining::no;
+    time_point drained_at_; // when the next step of it is due
 };
 
 } // namespace lifeguard::detail

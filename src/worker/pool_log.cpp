@@ -3,6 +3,13 @@
 #include "worker/pool_core.hpp"
 
 namespace lifeguard::detail {
+namespace {
+
+std::string milliseconds_text(duration d) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
+}
+
+} // namespace
 
 void pool_core::log(log_level level, std::string_view event, std::string message,
                     std::vector<std::pair<std::string_view, std::string>> fields,
@@ -23,24 +30,18 @@ void pool_core::log(log_level level, std::string_view event, std::string message
     });
 }
 
-void pool_core::log_end(const lane& l, const job_outcome& outcome, time_point now,
-                        wake_list& wakes) {
+void pool_core::log_unstuck(const lane& l, time_point now, wake_list& wakes) {
     if (!log_)
         return;
-    if (l.reached == lane::step::stuck) {
-        const auto ms =
-            std::chrono::duration_cast<std::chrono::milliseconds>(now - l.started_at).count();
-        log(log_level::info, "unstuck", "job " + l.job->id.to_string() + " has stopped after all",
-            {{"job", l.job->id.to_string()},
-             {"running_ms", std::to_string(ms)},
-             {"worker", l.owner->id}},
-            wakes);
-    }
-    const bool failed =
-        outcome.what == job_outcome::kind::failed || outcome.what == job_outcome::kind::crashed ||
-        outcome.what == job_outcome::kind::retry_at ||
-        outcome.what == job_outcome::kind::discarded || outcome.what == job_outcome::kind::revoked;
-    if (!failed)
+    log(log_level::info, "unstuck", "job " + l.job->id.to_string() + " has stopped after all",
+        {{"job", l.job->id.to_string()},
+         {"running_ms", milliseconds_text(now - l.started_at)},
+         {"worker", l.owner->id}},
+        wakes);
+}
+
+void pool_core::log_failure(const lane& l, const job_outcome& outcome, wake_list& wakes) {
+    if (!log_)
         return;
     const bool revoked = outcome.what == job_outcome::kind::revoked;
     log(log_level::warning, revoked ? "job_revoked" : "job_failed",
@@ -55,28 +56,32 @@ void pool_core::log_end(const lane& l, const job_outcome& outcome, time_point no
 }
 
 void pool_core::log_stuck(const lane& l, wake_list& wakes) {
-    const auto ms =
-        std::chrono::duration_cast<std::chrono::milliseconds>(jobs_->clock().now - l.started_at)
-            .count();
+    if (!log_)
+        return;
     log(log_level::error, "stuck",
         "job " + l.job->id.to_string() + " ignores its cancellation; worker '" + l.owner->id +
             "' goes on without it",
         {{"job", l.job->id.to_string()},
          {"kind", l.job->kind->name},
-         {"running_ms", std::to_string(ms)},
+         {"running_ms", milliseconds_text(jobs_->clock().now - l.started_at)},
          {"worker", l.owner->id}},
         wakes);
 }
 
 void pool_core::log_breaker(const worker& w, wake_list& wakes) {
+    if (!log_)
+        return;
     const bool open = w.breaker.state(jobs_->clock().now) == breaker_state::open;
     log(open ? log_level::error : log_level::info, open ? "breaker_opened" : "breaker_closed",
-        "circuit breaker of worker '" + w.id + "'", {{"pool", options_.name}, {"worker", w.id}}, wakes);
+        "circuit breaker of worker '" + w.id + "'", {{"pool", options_.name}, {"worker", w.id}},
+        wakes);
 }
 
-void pool_core::log_worker(const worker& w, std::string_view event, wake_list& wakes) {
-    const bool killed = event == "worker_killed";
-    log(killed ? log_level::warning : log_level::info, event, "worker '" + w.id + "'",
+void pool_core::log_worker(const worker& w, log_level level, std::string_view event,
+                           wake_list& wakes) {
+    if (!log_)
+        return;
+    log(level, event, "worker '" + w.id + "'",
         {{"pool", options_.name}, {"worker", w.id}, {"incarnation", std::to_string(w.incarnation)}},
         wakes);
 }

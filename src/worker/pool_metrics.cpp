@@ -43,11 +43,16 @@ void pool_metrics::offer_totals(const std::weak_ptr<pool_core>& pool) {
     };
     counts("lifeguard_pool_exhausted_total", "Executes that found no worker in time.",
            &pool_status::exhausted_total);
-    counts("lifeguard_workers_killed_total", "Workers that were killed.", &pool_status::killed_total);
-    counts("lifeguard_job_timeouts_total", "Attempts that ran into their timeout.", &pool_status::timeouts_total);
-    counts("lifeguard_jobs_stuck_total", "Attempts that ignored their cancellation.", &pool_status::stuck_total);
-    counts("lifeguard_breaker_opened_total", "Circuit breakers that opened.", &pool_status::breakers_opened_total);
-    counts("lifeguard_breaker_closed_total", "Circuit breakers that closed.", &pool_status::breakers_closed_total);
+    counts("lifeguard_workers_killed_total", "Workers that were killed.",
+           &pool_status::killed_total);
+    counts("lifeguard_job_timeouts_total", "Attempts that ran into their timeout.",
+           &pool_status::timeouts_total);
+    counts("lifeguard_jobs_stuck_total", "Attempts that ignored their cancellation.",
+           &pool_status::stuck_total);
+    counts("lifeguard_breaker_opened_total", "Circuit breakers that opened.",
+           &pool_status::breakers_opened_total);
+    counts("lifeguard_breaker_closed_total", "Circuit breakers that closed.",
+           &pool_status::breakers_closed_total);
     scope_.make_counter("lifeguard_worker_restarts_total", "Workers that were restarted.", {},
                         status_reader(pool, [](const pool_status& s) { return s.restarts_total; }));
     scope_.make_gauge("lifeguard_workers", "Workers alive.", {{"state", "idle"}},
@@ -56,7 +61,8 @@ void pool_metrics::offer_totals(const std::weak_ptr<pool_core>& pool) {
                       status_reader(pool, [](const pool_status& s) { return s.busy; }));
     scope_.make_gauge("lifeguard_breakers_open", "Workers whose breaker is open.", {},
                       status_reader(pool, [](const pool_status& s) { return s.breakers_open; }));
-    scope_.make_gauge("lifeguard_lanes_abandoned", "Handlers that still run though they were given up.", {},
+    scope_.make_gauge("lifeguard_lanes_abandoned",
+                      "Handlers that still run though they were given up.", {},
                       status_reader(pool, [](const pool_status& s) { return s.lanes_abandoned; }));
 }
 
@@ -67,8 +73,9 @@ void pool_metrics::offer_seed_names(const std::weak_ptr<pool_core>& pool) {
                         reader(pool, &pool_status::breakers_opened_total));
     scope_.make_counter("circuit_breaker_closed_total", "Circuit breakers that closed.", {},
                         reader(pool, &pool_status::breakers_closed_total));
-    seed_durations_ = &scope_.make_histogram("job_processing_duration_ms", "How long attempts took.", {},
-                                             {1, 5, 10, 50, 100, 500, 1000, 5000, 30000});
+    seed_durations_ =
+        &scope_.make_histogram("job_processing_duration_ms", "How long attempts took.", {},
+                               {1, 5, 10, 50, 100, 500, 1000, 5000, 30000});
 }
 
 } // namespace lifeguard::detail

@@ -10,8 +10,8 @@ namespace lifeguard::detail {
 class pool_core;
 struct runtime;
 
-/// What a pool offers to Prometheus. Totals are read from its accounting when they are asked for; only the
-/// histograms are fed as jobs go by.
+/// What a pool offers to Prometheus. Totals are read from its accounting when they are asked for;
+/// only the histograms are fed as jobs go by.
 class pool_metrics {
   public:
     pool_metrics(std::weak_ptr<pool_core> pool, runtime& shared, const std::string& name);

@@ -2,6 +2,8 @@
 
 #include "worker/pool_core.hpp"
 
+#include <algorithm>
+
 namespace lifeguard {
 
 using detail::execution;
@@ -19,8 +21,9 @@ void require(bool ok, const worker_pool_options& options, const char* field, con
 
 void validate(const worker_pool_options& o) {
     require(!o.name.empty(), o, "name", "must not be empty");
-    require(o.size + o.max_overflow > 0, o, "size", "a pool without workers runs nothing");
-    require(o.size <= 10000, o, "size", "must be 10,000 at most");
+    for (const std::string& queue : o.queues)
+        require(std::ranges::count(o.queues, queue) == 1, o, "queues", "must differ");
+    require(o.size >= 1 && o.size <= 10000, o, "size", "must be 1 to 10,000");
     require(o.max_overflow <= 10000, o, "max_overflow", "must be 10,000 at most");
     require(o.pull_size >= 1 && o.pull_size <= 1000, o, "pull_size", "must be 1 to 1,000");
     require(o.concurrency >= 1 && o.concurrency <= 10000, o, "concurrency", "must be 1 to 10,000");
@@ -40,15 +43,12 @@ class executing {
   public:
     executing(pool_core& pool, execution& e) noexcept : pool_(pool), execution_(e) {}
     ~executing() {
-        if (execution_.got == result_waiter::answer::finished && !execution_.waits_for_worker())
+        if (execution_.got == result_waiter::answer::finished)
             return; // the usual end: nothing is linked any more
-        wake_list wakes;
-        {
-            const std::lock_guard lock(pool_.mutex());
-            pool_.leave_checkout(execution_, wakes);
-            queue_core::remove_waiter(execution_);
-        }
-        wakes.run();
+        const std::lock_guard lock(pool_.mutex());
+        execution_.answered();
+        queue_core::remove_waiter(execution_);
+        pool_.rest();
     }
     executing(const executing&) = delete;
     executing& operator=(const executing&) = delete;
@@ -70,52 +70,29 @@ class execute_deadline final : public detail::deadline {
             const std::lock_guard lock(pool_->mutex());
             if (execution_ == nullptr || !execution_->is_parked())
                 return;
-            execution_->started(); // the job goes on: it is not to be withdrawn on behalf of nobody
+            execution_->answered(); // the job is not to be withdrawn on behalf of nobody
             queue_core::remove_waiter(*execution_);
             execution_->got = result_waiter::answer::timed_out;
             wakes.add(*execution_);
         }
         wakes.run();
     }
-    void forget() {
-        const std::lock_guard lock(pool_->mutex());
-        execution_ = nullptr;
-    }
+    /// With the lock held.
+    void forget() noexcept { execution_ = nullptr; }
 
   private:
     const std::shared_ptr<pool_core> pool_;
     execution* execution_;
 };
 
-// These keep the handle alive in their frames.
-asio::awaitable<job_id> push_to(job_queue jobs, new_job job) {
-    co_return co_await jobs.push(std::move(job));
-}
-asio::awaitable<json> result_from(job_queue jobs, job_id id) { co_return co_await jobs.result(id); }
-
-} // namespace
-
-worker_pool::worker_pool(job_queue jobs, worker_pool_options options,
-                         std::shared_ptr<log_sink> log) {
-    validate(options);
-    core_ = std::make_shared<pool_core>(jobs.core(), std::move(options), std::move(log));
-    core_->open();
-}
-
-asio::awaitable<void> worker_pool::run() {
-    auto supervises = core_->make_supervisor();
+asio::awaitable<void> run_pool(std::shared_ptr<pool_core> core) {
+    auto supervises = core->make_supervisor();
     co_await supervises.run();
+    core->stop_accepting();
 }
 
-child_spec worker_pool::spec() const {
-    child_spec spec(core_->options().name,
-                    [core = core_] { return child_body(core->make_supervisor()); });
-    spec.type = child_type::supervisor;
-    return spec;
-}
-
-asio::awaitable<json> worker_pool::execute(new_job job, execute_options options) {
-    const auto core = core_;
+asio::awaitable<json> execute_in(std::shared_ptr<pool_core> core, new_job job,
+                                 execute_options options) {
     queue_core& jobs = core->jobs();
     jobs.check(job);
 
@@ -125,11 +102,14 @@ asio::awaitable<json> worker_pool::execute(new_job job, execute_options options)
     job_id id;
     std::exception_ptr refused;
     std::shared_ptr<execute_deadline> patience;
+    if (options.execute_wait > duration::zero())
+        patience = std::make_shared<execute_deadline>(core, waiter);
+    asio::cancellation_slot slot;
 
     // Submits the job and parks under one lock: a worker may be done with it before the caller
     // sleeps.
     auto submit = [&](detail::resumption r) {
-        auto slot = r.get_cancellation_slot();
+        slot = r.get_cancellation_slot();
         if (slot.is_connected())
             slot.assign(jobs.detach_on_cancel(waiter));
         wake_list wakes;
@@ -142,20 +122,25 @@ asio::awaitable<json> worker_pool::execute(new_job job, execute_options options)
             } catch (...) {
                 refused = std::current_exception();
             }
-            if (parks)
+            if (parks) {
                 jobs.parked.park(waiter, std::move(r));
+                if (patience)
+                    core->shared().deadlines->arm(
+                        *patience, detail::later(jobs.clock().now, options.execute_wait));
+            }
         }
         if (!parks)
             asio::post(std::move(r));
         wakes.run();
     };
-    if (options.execute_wait > duration::zero()) {
-        patience = std::make_shared<execute_deadline>(core, waiter);
-        core->shared().deadlines->arm(*patience, core->shared().time->now() + options.execute_wait);
-    }
     co_await detail::suspend(submit);
+    if (slot.is_connected())
+        slot.clear(); // its handler refers to this frame
     if (patience) {
-        patience->forget();
+        {
+            const std::lock_guard lock(core->mutex());
+            patience->forget();
+        }
         core->shared().deadlines->disarm(*patience);
     }
     if (refused)
@@ -163,26 +148,73 @@ asio::awaitable<json> worker_pool::execute(new_job job, execute_options options)
     if (waiter.exhausted)
         throw error(errc::pool_exhausted,
                     "pool '" + core->options().name + "': job " + id.to_string());
+    if (waiter.got == result_waiter::answer::closed)
+        throw error(errc::stopped, "pool '" + core->options().name + "': job " + id.to_string());
     if (waiter.error)
         std::rethrow_exception(waiter.error);
     co_return queue_core::result_of(std::move(waiter), id);
 }
 
-asio::awaitable<job_id> worker_pool::submit(new_job job) {
-    if (job.queue.empty()) {
-        job.queue = core_->first_queue();
-    } else {
-        const std::lock_guard lock(core_->mutex());
-        core_->queue_for(job);
+asio::awaitable<job_id> submit_to(std::shared_ptr<pool_core> core, new_job job) {
+    {
+        const std::lock_guard lock(core->mutex());
+        core->refuse_when_stopped();
+        job.queue = core->queue_for(job).name;
     }
-    return push_to(queue(), std::move(job));
+    job_queue queue(core->shared_jobs());
+    co_return co_await queue.push(std::move(job));
+}
+
+asio::awaitable<job_id> submit_text(std::shared_ptr<pool_core> core, std::string text) {
+    new_job job = parse_job(text, core->jobs().options().limits).value();
+    co_return co_await submit_to(std::move(core), std::move(job));
+}
+
+asio::awaitable<json> result_from(std::shared_ptr<pool_core> core, job_id id) {
+    job_queue queue(core->shared_jobs());
+    co_return co_await queue.result(id);
+}
+
+asio::awaitable<void> kill_in(std::shared_ptr<pool_core> core, std::string worker_id) {
+    auto running = core->current_supervisor();
+    if (!running)
+        throw error(errc::no_such_pool, "pool '" + core->options().name + "'");
+    co_await running->kill_child(std::move(worker_id));
+}
+
+} // namespace
+
+worker_pool::worker_pool(job_queue jobs, worker_pool_options options,
+                         std::shared_ptr<log_sink> log) {
+    validate(options);
+    core_ = std::make_shared<pool_core>(jobs.core(), std::move(options), std::move(log));
+    core_->open();
+}
+
+// None of the members is a coroutine itself: the handle may be gone when the coroutine begins.
+
+asio::awaitable<void> worker_pool::run() { return run_pool(core_); }
+
+child_spec worker_pool::spec() const {
+    child_spec spec(core_->options().name,
+                    [core = core_] { return child_body(core->make_supervisor()); });
+    spec.type = child_type::supervisor;
+    return spec;
+}
+
+asio::awaitable<json> worker_pool::execute(new_job job, execute_options options) {
+    return execute_in(core_, std::move(job), options);
+}
+
+asio::awaitable<job_id> worker_pool::submit(new_job job) {
+    return submit_to(core_, std::move(job));
 }
 
 asio::awaitable<job_id> worker_pool::submit_json(std::string text) {
-    return submit(parse_job(text, core_->jobs().options().limits).value());
+    return submit_text(core_, std::move(text));
 }
 
-asio::awaitable<json> worker_pool::result(job_id id) { return result_from(queue(), id); }
+asio::awaitable<json> worker_pool::result(job_id id) { return result_from(core_, id); }
 
 pool_status worker_pool::status() const { return core_->status(); }
 
@@ -205,12 +237,10 @@ worker_status worker_pool::worker(const std::string& id) const {
 }
 
 asio::awaitable<void> worker_pool::kill(std::string worker_id) {
-    const auto core = core_;
-    auto running = core->current_supervisor();
-    if (!running)
-        throw error(errc::no_such_pool, "pool '" + core->options().name + "'");
-    co_await running->kill_child(std::move(worker_id));
+    return kill_in(core_, std::move(worker_id));
 }
+
+void worker_pool::stop_accepting() { core_->stop_accepting(); }
 
 std::vector<std::string> worker_pool::over_limit(std::uint64_t limit) const {
     std::vector<std::string> ids;

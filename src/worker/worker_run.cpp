@@ -8,54 +8,22 @@
 
 namespace lifeguard::detail {
 
-/// The time that a stopping worker gives its jobs.
-class drain_deadline final : public deadline {
-  public:
-    drain_deadline(std::shared_ptr<pool_core> pool, std::shared_ptr<worker> w)
-        : pool_(std::move(pool)), worker_(std::move(w)) {}
-
-    void expired(time_point) override {
-        wake_list wakes;
-        {
-            const std::lock_guard lock(pool_->mutex());
-            worker_->drained = true;
-            if (worker_->parked.is_parked())
-                wakes.add(worker_->parked);
-        }
-        wakes.run();
-    }
-
-  private:
-    const std::shared_ptr<pool_core> pool_;
-    const std::shared_ptr<worker> worker_;
-};
-
 asio::awaitable<void> pool_core::run_worker(std::shared_ptr<worker> w) {
     const auto self = shared_from_this();
     co_await asio::this_coro::throw_if_cancelled(false);
-    {
-        std::vector<std::shared_ptr<lane>> lanes;
-        {
-            const std::lock_guard lock(mutex());
-            start_worker(w, lanes);
-        }
-        for (const auto& l : lanes)
-            spawn(l);
-    }
-    const auto drain = std::make_shared<drain_deadline>(self, w);
+    start_worker(w);
 
+    asio::cancellation_slot slot;
     // Parks until something has happened to the worker.
     auto park = [&](resumption r) {
-        auto slot = r.get_cancellation_slot();
-        if (slot.is_connected()) {
-            slot.assign([this, w](asio::cancellation_type type) {
+        slot = r.get_cancellation_slot();
+        if (slot.is_connected() && !slot.has_handler()) {
+            slot.assign([self, w](asio::cancellation_type type) {
                 wake_list wakes;
                 {
-                    const std::lock_guard lock(mutex());
-                    const bool forced =
-                        (type & asio::cancellation_type::terminal) != asio::cancellation_type::none;
-                    (forced ? w->stop_forced : w->stop_asked) = true;
-                    wake_worker(*w, wakes);
+                    const std::lock_guard lock(self->mutex());
+                    note_cancellation(*w, type);
+                    self->wake_worker(*w, wakes);
                 }
                 wakes.run();
             });
@@ -70,75 +38,82 @@ asio::awaitable<void> pool_core::run_worker(std::shared_ptr<worker> w) {
         asio::post(std::move(r));
     };
 
+    fate how = fate::lives;
     for (;;) {
-        bool draining = false;
-        {
-            wake_list wakes;
-            std::unique_lock lock(mutex());
-            jobs_->read_clock();
-            w->happened = false;
-            if (w->crash || w->stop_forced) {
-                const bool wanted = w->stop_asked && !w->crash;
-                const std::exception_ptr crash = w->crash;
-                kill_worker(*w, wanted ? verdict_of_kill::given_back : verdict_of_kill::charged,
-                            wakes);
-                lock.unlock();
-                wakes.run();
-                shared().deadlines->disarm(*drain);
-                if (crash)
-                    std::rethrow_exception(crash);
-                if (!wanted)
-                    throw error(errc::killed, "worker '" + w->id + "'");
-                co_return;
-            }
-            if (w->stop_asked && !w->stopping) {
-                stop_worker(*w, wakes);
-                draining = w->busy != 0;
-            }
-            if (w->drained)
-                cancel_lanes(*w, wakes);
-            const bool over = w->stopping && w->busy == 0;
-            if (over)
-                kill_worker(*w, verdict_of_kill::given_back, wakes);
-            lock.unlock();
-            wakes.run();
-            if (over) {
-                shared().deadlines->disarm(*drain);
-                co_return;
-            }
-        }
-        if (draining)
-            shared().deadlines->arm(*drain, shared().time->now() + options_.drain_wait);
         // A request to stop that came before we first parked was emitted to nobody.
         const auto state = co_await asio::this_coro::cancellation_state;
-        if (note_cancellation(*w, state.cancelled()))
-            continue;
+        how = look_after(*w, state.cancelled());
+        if (how != fate::lives)
+            break;
         co_await suspend(park);
     }
+    if (slot.is_connected())
+        slot.clear();
+    if (how == fate::crashed)
+        std::rethrow_exception(std::exchange(w->crash, nullptr));
+    if (how == fate::killed)
+        throw error(errc::killed, "worker '" + w->id + "'");
 }
 
-/// Whether that is news.
-bool pool_core::note_cancellation(worker& w, asio::cancellation_type type) {
-    const std::lock_guard lock(mutex());
-    const bool forced = (type & asio::cancellation_type::terminal) != asio::cancellation_type::none;
-    const bool asked = type != asio::cancellation_type::none;
-    const bool news = (forced && !w.stop_forced) || (asked && !forced && !w.stop_asked);
-    w.stop_forced = w.stop_forced || forced;
-    w.stop_asked = w.stop_asked || (asked && !forced);
-    return news;
+void pool_core::start_worker(const std::shared_ptr<worker>& w) {
+    wake_list wakes;
+    std::vector<std::shared_ptr<lane>> lanes;
+    {
+        const std::lock_guard lock(mutex());
+        jobs_->read_clock();
+        w->alive = true;
+        w->stopping = w->leaves = w->given_up = false;
+        w->stop_asked = w->stop_forced = w->happened = false;
+        w->crash = nullptr;
+        w->breaker = circuit_breaker(options_.breaker);
+        ++w->incarnation;
+        log_worker(*w, log_level::info, "worker_started", wakes);
+        for (unsigned i = 0; i < options_.concurrency && !homeless_; ++i)
+            lanes.push_back(make_lane(w));
+    }
+    wakes.run();
+    for (const auto& l : lanes)
+        spawn(l);
 }
 
-void pool_core::start_worker(const std::shared_ptr<worker>& w,
-                             std::vector<std::shared_ptr<lane>>& lanes) {
-    wake_list none;
-    jobs_->read_clock();
-    w->alive = true;
-    w->stopping = w->drained = w->stop_asked = w->stop_forced = w->happened = false;
-    w->crash = nullptr;
-    w->breaker = circuit_breaker(options_.breaker);
-    ++w->incarnation;
-    for (unsigned i = 0; i < options_.concurrency; ++i)
-        lanes.push_back(make_lane(w));
+void pool_core::note_cancellation(worker& w, asio::cancellation_type type) noexcept {
+    using asio::cancellation_type;
+    if ((type & cancellation_type::terminal) != cancellation_type::none)
+        w.stop_forced = true;
+    else if (type != cancellation_type::none)
+        w.stop_asked = true;
+}
+
+pool_core::fate pool_core::fate_of(const worker& w) const noexcept {
+    if (w.crash)
+        return fate::crashed;
+    if (w.stop_forced)
+        return w.stop_asked ? fate::stopped : fate::killed;
+    // In a stop of the whole pool everybody waits for his turn: supervisors stop children in order.
+    const bool may_end = w.stop_asked || (w.leaves && draining_ == draining::no);
+    return may_end && w.stopping && (w.busy == 0 || w.given_up) ? fate::stopped : fate::lives;
+}
+
+/// Does what has come up for a worker, and says whether it goes on.
+pool_core::fate pool_core::look_after(worker& w, asio::cancellation_type asked) {
+    wake_list wakes;
+    fate how = fate::lives;
+    {
+        const std::lock_guard lock(mutex());
+        jobs_->read_clock();
+        w.happened = false;
+        note_cancellation(w, asked);
+        // Workers are only asked to stop when their pool is.
+        if (w.stop_asked && draining_ == draining::no)
+            drain(wakes);
+        if (w.stop_asked && !w.stopping)
+            stop_worker(w, wakes);
+        how = fate_of(w);
+        if (how != fate::lives)
+            end_worker(w, how, wakes);
+    }
+    wakes.run();
+    return how;
 }
 
 std::shared_ptr<lane> pool_core::make_lane(const std::shared_ptr<worker>& w) {
@@ -179,11 +154,48 @@ void pool_core::stop_worker(worker& w, wake_list& wakes) {
 }
 
 void pool_core::give_back_assigned(worker& w, wake_list& wakes) {
-    while (job_record* job = next_local(w))
-        jobs_->give_back(*job, wakes);
+    give_back_local(w, wakes);
     for (const auto& l : w.lanes)
         if (l->assigned != nullptr)
-            jobs_->give_back(*std::exchange(l->assigned, nullptr), wakes);
+            give_back(*std::exchange(l->assigned, nullptr), wakes);
+}
+
+/// The pool's supervisor has begun to stop its workers, one after the other. They all stop taking
+/// jobs and share the time to finish: otherwise those whose turn comes late would go on working,
+/// and a stop would take as long as the sum of what each may take.
+void pool_core::drain(wake_list& wakes) {
+    draining_ = draining::waits;
+    for (const auto& w : workers_)
+        if (w->alive && !w->stopping)
+            stop_worker(*w, wakes);
+    drained_at_ = later(jobs_->clock().now, options_.drain_wait);
+    if (drain_deadline_)
+        shared().deadlines->arm(*drain_deadline_, drained_at_);
+}
+
+/// The time to finish is over, and later the time to clean up.
+void pool_core::on_drained() {
+    wake_list wakes;
+    {
+        const std::lock_guard lock(mutex());
+        const time_point now = jobs_->read_clock().now;
+        if (now < drained_at_ || !drain_deadline_)
+            return; // an alarm of an earlier stop
+        if (draining_ == draining::waits) {
+            draining_ = draining::cancelled;
+            for (const auto& w : workers_)
+                cancel_lanes(*w, wakes);
+            drained_at_ = later(now, options_.cancel_grace);
+            shared().deadlines->arm(*drain_deadline_, drained_at_);
+        } else if (draining_ == draining::cancelled) {
+            draining_ = draining::given_up;
+            for (const auto& w : workers_) {
+                w->given_up = true;
+                wake_worker(*w, wakes);
+            }
+        }
+    }
+    wakes.run();
 }
 
 /// The time to drain is over: running handlers are asked to stop, and their jobs go back uncharged.
@@ -198,39 +210,54 @@ void pool_core::cancel_lanes(worker& w, wake_list& wakes) {
 
 /// The worker is gone, now: its jobs are the queue's again, and its lanes are left to end by
 /// themselves.
-void pool_core::kill_worker(worker& w, verdict_of_kill verdict, wake_list& wakes) {
+void pool_core::end_worker(worker& w, fate how, wake_list& wakes) {
     w.stopping = true;
     w.alive = false;
     leave_idle(w);
+    switch (how) {
+    case fate::killed:
+        ++figures.killed_total;
+        log_worker(w, log_level::warning, "worker_killed", wakes);
+        break;
+    case fate::crashed:
+        log_worker(w, log_level::warning, "worker_crashed", wakes);
+        break;
+    case fate::stopped:
+    case fate::lives:
+        log_worker(w, log_level::info, "worker_stopped", wakes);
+        break;
+    }
     give_back_assigned(w, wakes);
     const auto lanes = std::exchange(w.lanes, {});
     w.idle.clear();
-    w.busy = 0;
     for (const auto& l : lanes) {
         l->ending = true;
         if (l->is_parked())
             wakes.add(*l);
-        if (l->job == nullptr)
-            continue;
-        l->abandoned = true;
-        ++lanes_abandoned_;
-        wakes.defer(
-            [l, number = l->number] { l->cancel(number, asio::cancellation_type::terminal); });
-        job_outcome lost;
-        if (verdict == verdict_of_kill::charged) {
-            ++w.failed;
-            lost.what = job_outcome::kind::crashed;
-            lost.text = "worker '" + w.id + "' was killed";
-            lost.error = std::make_exception_ptr(error(errc::killed, lost.text));
-        } else {
-            lost.what = job_outcome::kind::returned;
-        }
-        jobs_->settle(*l->job, std::move(lost), wakes);
+        if (l->job != nullptr)
+            abandon(*l, how, wakes);
     }
-    if (verdict == verdict_of_kill::charged)
-        ++figures.killed_total;
-    rest(wakes);
-    log_worker(w, verdict == verdict_of_kill::charged ? "worker_killed" : "worker_stopped", wakes);
+    w.busy = 0;
+    rest();
+}
+
+/// The lane goes on to the end of its handler, without its job.
+void pool_core::abandon(lane& l, fate how, wake_list& wakes) {
+    const auto self = std::static_pointer_cast<lane>(l.shared_from_this());
+    job_outcome lost;
+    if (how == fate::stopped) {
+        lost.what = job_outcome::kind::returned;
+    } else {
+        lost.what = job_outcome::kind::crashed;
+        lost.text = "worker '" + l.owner->id + (how == fate::killed ? "' was killed" : "' crashed");
+        lost.error = std::make_exception_ptr(error(errc::killed, lost.text));
+    }
+    count_attempt(*l.owner, l, lost, wakes);
+    l.abandoned = true;
+    ++lanes_abandoned_;
+    wakes.defer(
+        [self, number = l.number] { self->cancel(number, asio::cancellation_type::terminal); });
+    jobs_->settle(*l.job, std::move(lost), wakes);
 }
 
 // --- supervision
@@ -238,7 +265,8 @@ void pool_core::kill_worker(worker& w, verdict_of_kill verdict, wake_list& wakes
 
 child_spec pool_core::worker_spec(const std::shared_ptr<worker>& w) {
     child_spec spec(w->id, [self = shared_from_this(), w] { return self->run_worker(w); });
-    const auto patience = options_.drain_wait + options_.cancel_grace;
+    // A worker ends by itself when its time is over; a supervisor's force is for what went wrong.
+    const duration patience = options_.drain_wait + options_.cancel_grace + std::chrono::seconds(1);
     spec.shutdown = shutdown_policy::after(std::chrono::ceil<std::chrono::milliseconds>(patience));
     return spec;
 }
@@ -253,6 +281,10 @@ supervisor pool_core::make_supervisor() {
     std::vector<child_spec> children;
     {
         const std::lock_guard lock(mutex());
+        if (std::ranges::any_of(workers_, [](const auto& w) { return w->alive; }))
+            throw error(errc::already_started, "pool '" + options_.name + "'");
+        draining_ = draining::no;
+        stopped_ = false;
         // Overflow workers of an earlier run do not come back.
         std::erase_if(workers_, [](const auto& w) { return w->overflow; });
         overflow_ = 0;
@@ -278,45 +310,38 @@ std::optional<supervisor> pool_core::current_supervisor() {
 
 /// Jobs wait and everybody is busy: one more worker, if there may be one.
 void pool_core::want_overflow(wake_list& wakes) {
-    if (overflow_ >= options_.max_overflow || jobs_->closed)
+    if (overflow_ >= options_.max_overflow || jobs_->closed || supervisor_.expired())
         return;
     unsigned alive = 0;
     for (const auto& w : workers_) {
         if (!w->alive || w->stopping)
             continue;
         ++alive;
+        // Idle, but its breaker is open: more workers would only hammer on the same trouble.
         if (w->busy == 0 && !w->idle.empty())
-            return; // idle, but its breaker is open: more workers would only hammer on the same
-                    // trouble
+            return;
     }
-    if (alive == 0 || alive < options_.size ||
+    if (alive < options_.size ||
         job_index::peek(queues_, options_.strict_order, filter_) == nullptr)
         return;
     ++overflow_;
-    wakes.defer([self = shared_from_this()] { self->start_overflow(); });
+    const std::string id = options_.name + "/overflow-" + std::to_string(++overflow_number_);
+    const auto w = std::make_shared<worker>(id, true, options_.breaker);
+    workers_.push_back(w);
+    wakes.defer([self = shared_from_this(), w] { self->start_overflow(w); });
 }
 
-void pool_core::start_overflow() {
-    const auto supervisor_now = current_supervisor();
-    std::shared_ptr<worker> w;
-    {
-        const std::lock_guard lock(mutex());
-        if (!supervisor_now) {
-            --overflow_;
-            return;
-        }
-        w = std::make_shared<worker>(options_.name + "/overflow-" +
-                                         std::to_string(++overflow_number_),
-                                     true, options_.breaker);
-        workers_.push_back(w);
-    }
+void pool_core::start_overflow(const std::shared_ptr<worker>& w) {
+    const auto running = current_supervisor();
+    if (!running)
+        return forget_overflow(*w);
     child_spec spec(w->id, [self = shared_from_this(), w]() -> asio::awaitable<void> {
         return run_overflow(self, w);
     });
     spec.restart = restart_type::temporary;
     spec.shutdown = worker_spec(w).shutdown;
-    asio::co_spawn(shared().executor, start_overflow_child(*supervisor_now, std::move(spec)),
-                   [self = shared_from_this(), w](std::exception_ptr failed) {
+    asio::co_spawn(shared().executor, start_overflow_child(*running, std::move(spec)),
+                   [self = shared_from_this(), w](const std::exception_ptr& failed) {
                        if (failed)
                            self->forget_overflow(*w);
                    });
@@ -346,21 +371,40 @@ void pool_core::forget_overflow(worker& w) noexcept {
 }
 
 void pool_core::context_shutdown() noexcept {
-    // Strands must not outlive their context.
+    // Our context's, or that of the handlers: strands must not outlive it, nor what is parked
+    // there.
     std::vector<std::shared_ptr<lane>> lanes;
+    std::vector<resumption> gone;
+    wake_list wakes;
     {
         const std::lock_guard lock(mutex());
+        homeless_ = true;
+        for (const auto& w : workers_)
+            leave_idle(*w); // first: what goes back must find nobody here
         for (const auto& w : workers_) {
-            leave_idle(*w);
             w->idle.clear();
-            for (auto& l : std::exchange(w->lanes, {}))
+            if (!jobs_->closed)
+                give_back_assigned(*w, wakes);
+            for (auto& l : std::exchange(w->lanes, {})) {
+                l->ending = true;
+                if (l->is_parked())
+                    gone.push_back(l->take());
+                if (l->job != nullptr && !jobs_->closed)
+                    abandon(*l, fate::stopped, wakes);
                 lanes.push_back(std::move(l));
+            }
+            w->busy = 0;
         }
-        supervisor_.reset();
-        deadline_.reset();
+        if (jobs_->closed) {
+            supervisor_.reset();
+            deadline_.reset();
+            drain_deadline_.reset();
+        }
     }
+    gone.clear(); // unwinds frames, which may take the lock
     for (const auto& l : lanes)
         l->strand = asio::any_io_executor();
+    wakes.run();
 }
 
 } // namespace lifeguard::detail

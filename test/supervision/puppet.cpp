@@ -1,12 +1,15 @@
 #include "supervision/puppet.hpp"
 
-#include <stdexcept>
+#include "base/deadline_service.hpp"
+#include <lifeguard/shielded.hpp>
 
 #include <boost/asio/this_coro.hpp>
 
-#include "base/deadline_service.hpp"
+#include <stdexcept>
 
 namespace lifeguard::test {
+
+using namespace std::chrono_literals;
 
 // ---- waiting
 
@@ -27,9 +30,7 @@ asio::awaitable<void> sleep(std::shared_ptr<time_source> time, duration by) {
     co_await detail::reply::wait(n->over);
 }
 
-asio::awaitable<void> forever() {
-    co_await detail::reply::wait(std::make_shared<detail::reply>());
-}
+asio::awaitable<void> forever() { co_await detail::reply::wait(std::make_shared<detail::reply>()); }
 
 asio::awaitable<void> deaf(std::shared_ptr<detail::reply> until) {
     co_await asio::this_coro::throw_if_cancelled(false);
@@ -91,7 +92,8 @@ struct puppet::strings {
     };
 };
 
-puppet::puppet(std::string id, std::shared_ptr<journal> notes) : strings_(std::make_shared<strings>()) {
+puppet::puppet(std::string id, std::shared_ptr<journal> notes)
+    : strings_(std::make_shared<strings>()) {
     strings_->id = std::move(id);
     strings_->notes = std::move(notes);
 }
@@ -162,9 +164,7 @@ void puppet::ignores(int times) const {
     strings_->ignores = times;
 }
 
-const std::string& puppet::id() const noexcept {
-    return strings_->id;
-}
+const std::string& puppet::id() const noexcept { return strings_->id; }
 
 int puppet::starts() const {
     const std::lock_guard lock(strings_->mutex);
@@ -174,6 +174,31 @@ int puppet::starts() const {
 int puppet::live() const {
     const std::lock_guard lock(strings_->mutex);
     return strings_->live;
+}
+
+// ---- difficult children
+
+child_spec immovable::spec(shutdown_policy shutdown) const {
+    child_spec s("rock", [*this]() -> asio::awaitable<void> {
+        co_await deaf(let_go);
+        notes->add("let go");
+        if (throws_at_the_end)
+            throw std::runtime_error("too late");
+    });
+    s.shutdown = shutdown;
+    return s;
+}
+
+asio::awaitable<void> cleans_up(std::shared_ptr<time_source> time, duration by,
+                                std::shared_ptr<journal> notes) {
+    try {
+        co_await forever();
+    } catch (const boost::system::system_error&) {
+        notes->add("asked");
+    }
+    co_await shield();
+    co_await sleep(std::move(time), by);
+    notes->add("clean");
 }
 
 // ---- reading a supervisor
@@ -220,7 +245,8 @@ const char* name_of(child_info::state s) {
 } // namespace
 
 listener::listener(supervisor& to) {
-    subscription_ = to.subscribe([heard = heard_](const supervisor_event& e) { heard->add(line_of(e)); });
+    subscription_ =
+        to.subscribe([heard = heard_](const supervisor_event& e) { heard->add(line_of(e)); });
 }
 
 supervisor_options flags(test_context& ctx, unsigned intensity, duration period) {
@@ -229,6 +255,12 @@ supervisor_options flags(test_context& ctx, unsigned intensity, duration period)
     options.intensity = intensity;
     options.period = period;
     options.time = ctx.time;
+    return options;
+}
+
+supervisor_options impatient(test_context& ctx) {
+    supervisor_options options = flags(ctx);
+    options.kill_grace = 50ms;
     return options;
 }
 

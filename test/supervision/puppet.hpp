@@ -1,19 +1,19 @@
 #pragma once
 
+#include "supervision/reply.hpp"
+#include "support/test_context.hpp"
+#include <lifeguard/error.hpp>
+#include <lifeguard/supervisor.hpp>
+
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
-#include <lifeguard/error.hpp>
-#include <lifeguard/supervisor.hpp>
-
-#include "support/test_context.hpp"
-#include "supervision/reply.hpp"
-
-// The words of the conformance cases in this library: a child is a `child_spec` named by id; "returns",
-// "exit_shutdown" and "crashes" are puppet::returns, leaves and crashes; "counts" are supervisor::count_children;
-// "ask it to stop" is supervisor::stop or request_stop; "the child list" is supervisor::which_children.
+// The words of the conformance cases in this library: a child is a `child_spec` named by id;
+// "returns", "exit_shutdown" and "crashes" are puppet::returns, leaves and crashes; "counts" are
+// supervisor::count_children; "ask it to stop" is supervisor::stop or request_stop; "the child
+// list" is supervisor::which_children.
 namespace lifeguard::test {
 
 /// Waits on manual time. Cancellation: throws `operation_aborted`.
@@ -42,8 +42,8 @@ class puppet {
   public:
     explicit puppet(std::string id, std::shared_ptr<journal> notes = {});
 
-    /// What the children run: each incarnation is counted and noted, "+id" when it starts and "-id" when it
-    /// ends in any way.
+    /// What the children run: each incarnation is counted and noted, "+id" when it starts and "-id"
+    /// when it ends in any way.
     child_spec spec(restart_type restart = restart_type::permanent) const;
 
     void returns() const { tell(order::returns); }
@@ -68,6 +68,20 @@ class puppet {
     std::shared_ptr<strings> strings_;
 };
 
+/// Ends only when it is let go, and notes that it was. What it swallows it does not even see.
+struct immovable {
+    std::shared_ptr<detail::reply> let_go = std::make_shared<detail::reply>();
+    std::shared_ptr<journal> notes = std::make_shared<journal>();
+    bool throws_at_the_end = false;
+
+    /// A child with id "rock".
+    child_spec spec(shutdown_policy shutdown) const;
+};
+
+/// Cleans up for `by`, shielded, when it is asked to stop; notes "asked" and "clean".
+asio::awaitable<void> cleans_up(std::shared_ptr<time_source> time, duration by,
+                                std::shared_ptr<journal> notes);
+
 /// What a subscriber heard, one line per event: "started a1", "exited a1 error(crash)".
 class listener {
   public:
@@ -82,6 +96,9 @@ class listener {
 /// Options as the cases write them: 2/3600 is `flags(ctx, 2, 3600s)`.
 supervisor_options flags(test_context& ctx, unsigned intensity = 2,
                          duration period = std::chrono::hours(1));
+
+/// The same, 2/3600, with a kill_grace of 50 ms.
+supervisor_options impatient(test_context& ctx);
 
 /// "specs,active,supervisors,workers", as the cases write it.
 std::string counts(test_context& ctx, const supervisor& of);
