@@ -20,7 +20,11 @@ namespace {
 class log_without_kills final : public lifeguard::log_sink {
   public:
     void write(const lifeguard::log_record& record) override {
-        if (record.event != "worker_killed" && record.event != "child_exited")
+        for (const lifeguard::log_field& field : record.fields)
+            if (field.key == "reason" &&
+                (field.value == "killed" || field.value.ends_with("was killed")))
+                return;
+        if (record.event != "worker_killed")
             out_->write(record);
     }
 
