@@ -3,7 +3,6 @@
 #include "checksum.hpp"
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <iostream>
 
 namespace asio = boost::asio;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -33,7 +33,6 @@ asio::awaitable<void> campaign::run() {
     co_await collect(0);
     if (wanted_.chaos)
         co_await kill_on_spare_files();
-    co_await wait_for_workers();
     show_progress(true);
     status_ = pool_.status();
 }
@@ -74,29 +73,27 @@ asio::awaitable<void> campaign::collect(std::size_t leave) {
     }
 }
 
-/// Kills workers, three times out of four one that is in the middle of a job.
+/// Kills workers one after the other, three times out of four one in the middle of a job.
 asio::awaitable<void> campaign::kill_until(std::size_t kills) {
     while (killed_ < kills) {
-        std::vector<std::string> alive;
-        std::vector<std::string> busy;
-        for (const lifeguard::worker_status& w : pool_.workers()) {
-            if (w.alive)
-                alive.push_back(w.id);
-            if (w.alive && w.busy != 0)
-                busy.push_back(w.id);
+        std::vector<lifeguard::worker_status> alive = pool_.workers();
+        std::erase_if(alive, [](const auto& w) { return !w.alive; });
+        std::vector<lifeguard::worker_status> busy = alive;
+        std::erase_if(busy, [](const auto& w) { return w.busy == 0; });
+        const auto& choice = busy.empty() || random_() % 4 == 0 ? alive : busy;
+        if (choice.empty()) { // the pool is just being started
+            co_await asio::post(asio::use_awaitable);
+            continue;
         }
-        const bool anyone = busy.empty() || random_() % 4 == 0;
-        const std::vector<std::string>& victims = anyone ? alive : busy;
-        if (!victims.empty()) {
-            try {
-                co_await pool_.kill(victims[random_() % victims.size()]);
-                ++killed_;
-            } catch (const lifeguard::error& e) {
-                if (e.code() != lifeguard::errc::not_found)
-                    throw; // otherwise it is down already, about to be restarted
-            }
+        const lifeguard::worker_status& victim = choice[random_() % choice.size()];
+        co_await pool_.kill(victim.id);
+        ++killed_;
+        const auto patience = std::chrono::steady_clock::now() + 10s;
+        while (pool_.worker(victim.id).incarnation == victim.incarnation) {
+            if (std::chrono::steady_clock::now() > patience)
+                throw std::runtime_error("worker " + victim.id + " is not restarted");
+            co_await asio::post(asio::use_awaitable);
         }
-        co_await asio::post(asio::use_awaitable);
     }
 }
 
@@ -114,15 +111,6 @@ asio::awaitable<void> campaign::kill_on_spare_files() {
             co_await asio::post(asio::use_awaitable);
         co_await kill_until(killed_ + 1);
         co_await collect(0);
-    }
-}
-
-/// The last one killed may still be on its way back.
-asio::awaitable<void> campaign::wait_for_workers() {
-    asio::steady_timer timer(co_await asio::this_coro::executor);
-    for (unsigned ms = 0; ms < 5000 && pool_.status().workers != wanted_.workers; ++ms) {
-        timer.expires_after(std::chrono::milliseconds(1));
-        co_await timer.async_wait(asio::use_awaitable);
     }
 }
 

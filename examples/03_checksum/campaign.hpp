@@ -47,7 +47,6 @@ class campaign {
     boost::asio::awaitable<void> collect(std::size_t leave);
     boost::asio::awaitable<void> kill_until(std::size_t kills);
     boost::asio::awaitable<void> kill_on_spare_files();
-    boost::asio::awaitable<void> wait_for_workers();
     void show_progress(bool last);
 
     lifeguard::worker_pool pool_;

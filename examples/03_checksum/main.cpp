@@ -8,7 +8,6 @@
 #include <boost/asio/signal_set.hpp>
 
 #include <iostream>
-#include <set>
 #include <stdexcept>
 #include <thread>
 
@@ -16,6 +15,23 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 namespace {
+
+/// Hundreds of workers are killed on purpose: their lines would hide all others.
+class log_without_kills final : public lifeguard::log_sink {
+  public:
+    void write(const lifeguard::log_record& record) override {
+        for (const lifeguard::log_field& field : record.fields)
+            if (field.key == "reason" &&
+                (field.value == "killed" || field.value.ends_with("was killed")))
+                return;
+        if (record.event != "worker_killed")
+            out_->write(record);
+    }
+
+  private:
+    const std::shared_ptr<lifeguard::log_sink> out_ =
+        lifeguard::stderr_log(lifeguard::log_level::warning);
+};
 
 lifeguard::engine_options options_for(const settings& s) {
     lifeguard::engine_options options;
@@ -34,7 +50,7 @@ lifeguard::engine_options options_for(const settings& s) {
         std::cout << "chaos: up to 100000 restarts in 10 s are allowed now, instead of "
                   << files.intensity << std::endl;
         files.intensity = 100'000;
-        options.log = lifeguard::stderr_log(lifeguard::log_level::error); // kills are warnings
+        options.log = std::make_shared<log_without_kills>();
     }
     return options;
 }
