@@ -58,7 +58,8 @@ class histogram {
     /// Counts a duration, in seconds.
     void observe(duration value) noexcept { observe(std::chrono::duration<double>(value).count()); }
 
-    /// As `observe`, for writers that a lock keeps apart: a third of the cost, readers need no lock.
+    /// As `observe`, for writers that a lock keeps apart: a third of the cost, readers need no
+    /// lock.
     void observe_serialised(duration value) noexcept;
 
     const std::vector<double>& bounds() const noexcept { return bounds_; }

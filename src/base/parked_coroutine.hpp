@@ -36,7 +36,7 @@ class parked_coroutine : public boost::intrusive::list_base_hook<
 
     resumption take() {
         LIFEGUARD_ASSERT(is_parked(), "nobody is parked here");
-        resumption r(std::move(*resumption_));
+        resumption r(std::move(*resumption_)); // NOLINT(bugprone-unchecked-optional-access)
         resumption_.reset();
         if (is_linked())
             unlink();
@@ -89,8 +89,8 @@ struct resume_it {
     void operator()() { std::move(r)(); }
 };
 
-/// Resumes a coroutine through its executor, later. As asio::post, but for the executors that are known it
-/// goes past the type erasure, which costs as much again as the post itself.
+/// Resumes a coroutine through its executor, later. As asio::post, but for the executors that are
+/// known it goes past the type erasure, which costs as much again as the post itself.
 inline void resume_later(resumption r) {
     const asio::any_io_executor executor = r.get_executor();
     constexpr auto never = asio::execution::blocking.never;

@@ -45,8 +45,12 @@ void pool_core::open() {
         context_hooks::of(options_.handler_executor).add(weak_from_this());
     metrics_.emplace(weak_from_this(), shared(), options_.name);
     const std::lock_guard lock(mutex());
-    for (const std::string& name : options_.queues)
-        queues_.push_back(&jobs_->queue(name));
+    try {
+        for (const std::string& name : options_.queues)
+            queues_.push_back(&jobs_->queue(name));
+    } catch (const error& e) {
+        throw error(errc::invalid_option, "pool '" + options_.name + "', queues: " + e.detail());
+    }
     if (queues_.empty())
         queues_.push_back(&jobs_->queue("default"));
     for (queue_entry* queue : queues_)
