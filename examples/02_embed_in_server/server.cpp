@@ -43,7 +43,7 @@ server::server(asio::io_context& io, unsigned short port, lifeguard::worker_pool
 
 asio::awaitable<void> server::run() {
     while (!stopping_) {
-        const auto accepted = co_await acceptor_.async_accept(no_throw);
+        auto accepted = co_await acceptor_.async_accept(no_throw);
         if (std::get<0>(accepted) && !stopping_) { // out of descriptors, for example: not at once
             asio::steady_timer pause(io_, std::chrono::milliseconds(100));
             co_await pause.async_wait(no_throw);
