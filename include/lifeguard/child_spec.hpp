@@ -112,7 +112,9 @@ class child_body {
 
     bool is_ignore() const noexcept { return !run_.has_value(); }
     /// Once, and not of `ignore`.
-    asio::awaitable<void> take_run() { return std::move(*run_); }
+    asio::awaitable<void> take_run() {
+        return std::move(*run_); // NOLINT(bugprone-unchecked-optional-access): the caller's to see
+    }
     std::any& info() noexcept { return info_; }
     /// The nested supervisor; empty for any other child.
     const std::shared_ptr<supervisor>& nested() const noexcept { return nested_; }
@@ -180,7 +182,7 @@ struct child_spec {
             static_assert(
                 std::is_invocable_v<F&>,
                 "a start function takes a child_context or nothing, and returns a coroutine");
-            return [f = std::move(f)](child_context) mutable { return child_body(f()); };
+            return [f = std::move(f)](const child_context&) mutable { return child_body(f()); };
         }
     }
 };

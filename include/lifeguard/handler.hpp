@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <functional>
+#include <new>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -42,12 +43,18 @@ asio::awaitable<json> as_json(Awaitable work) {
     }
 }
 
+/// Throws `discard_job`, saying why the payload does not convert and which member is at fault.
+[[noreturn]] void refuse_payload(const json& payload,
+                                 const std::function<void(const json&)>& convert);
+
 template <typename Args>
 Args convert_payload(job_context& job) {
     try {
         return job.payload().template get<Args>();
-    } catch (const nlohmann::json::exception& e) {
-        throw discard_job(std::string("payload does not convert: ") + e.what());
+    } catch (const std::bad_alloc&) {
+        throw;
+    } catch (const std::exception&) { // nlohmann's, or the user's conversion function's
+        refuse_payload(job.payload(), [](const json& j) { (void)j.template get<Args>(); });
     }
 }
 

@@ -1,5 +1,7 @@
+#include "worker/pool_options.hpp"
 #include <lifeguard/engine.hpp>
 
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <limits>
@@ -156,6 +158,16 @@ void read_queue(members& m, queue_options& o) {
     });
 }
 
+/// The member that sets a field: durations say their unit.
+std::string member_of(const std::string& field) {
+    for (const char* duration_field :
+         {"process_timeout", "checkout_wait", "drain_wait", "cancel_grace", "stuck_threshold",
+          "period", "breaker.window", "breaker.open_for"})
+        if (field == duration_field)
+            return field + "_ms";
+    return field;
+}
+
 void read_pool(members& m, worker_pool_options& o) {
     m.text("name", o.name);
     m.texts("queues", o.queues);
@@ -181,6 +193,8 @@ void read_pool(members& m, worker_pool_options& o) {
         breaker.whole("permits", o.breaker.permits);
         breaker.whole("successes", o.breaker.successes);
     });
+    if (const auto broken = detail::broken_rule_of(o))
+        m.wrong(member_of(broken->field), broken->rule);
 }
 
 } // namespace
@@ -209,7 +223,7 @@ engine_options load_options(const std::string& path) {
     const std::ifstream file(path, std::ios::binary);
     std::ostringstream text;
     text << file.rdbuf();
-    if (!file)
+    if (!file || std::filesystem::is_directory(path))
         throw error(errc::not_found, "options file '" + path + "'");
     try {
         return parse_options(text.str());

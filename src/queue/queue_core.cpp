@@ -82,7 +82,6 @@ const moment& queue_core::read_clock() {
 }
 
 // --- kinds and queues
-// -----------------------------------------------------------------------------------
 
 kind_entry& queue_core::kind(std::string_view name) {
     const auto found = kinds_.find(name);
@@ -155,7 +154,6 @@ void queue_core::for_each_queue(const std::function<void(const queue_entry&)>& f
 }
 
 // --- submission
-// -----------------------------------------------------------------------------------------
 
 void queue_core::check(const new_job& job) {
     if (job.priority < priority_first || job.priority > priority_last)

@@ -79,7 +79,6 @@ class queue_core final : public store_listener,
     const moment& clock() const noexcept { return at_; }
 
     // --- kinds and queues
-    // -------------------------------------------------------------------------------
 
     /// The entry of a name, made when it is new. Throws `error` when the name or their number
     /// breaks a rule.
@@ -92,7 +91,6 @@ class queue_core final : public store_listener,
     void for_each_queue(const std::function<void(const queue_entry&)>& f) const;
 
     // --- submission
-    // -------------------------------------------------------------------------------------
 
     /// Checks what can be checked without the lock, and calls the kind's validator. Throws `error`.
     void check(const new_job& job);
@@ -105,7 +103,6 @@ class queue_core final : public store_listener,
     job_record& push(std::unique_ptr<job_record> job, wake_list& wakes);
 
     // --- the life of an executing job
-    // -------------------------------------------------------------------
 
     /// Charges the attempt.
     void start(job_record& job);
@@ -131,7 +128,6 @@ class queue_core final : public store_listener,
     void withdraw(job_record& job, const std::string& why, wake_list& wakes);
 
     // --- who waits
-    // --------------------------------------------------------------------------------------
 
     void add_taker(queue_entry& queue, taker& t);
     void remove_taker(queue_entry& queue, taker& t) noexcept;
@@ -171,7 +167,6 @@ class queue_core final : public store_listener,
     parking_lot parked;
 
     // --- upkeep
-    // -----------------------------------------------------------------------------------------
 
     /// Does what is due: scheduled and retryable jobs become available, leases that ran out are
     /// rescued.

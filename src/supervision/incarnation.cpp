@@ -39,6 +39,12 @@ void intrusive_ptr_release(incarnation* i) noexcept {
         delete i;
 }
 
+namespace {
+
+asio::awaitable<void> nothing() { co_return; }
+
+} // namespace
+
 /// The completion handler of the coroutine, and what connects it to its signal.
 class incarnation::on_end {
   public:
@@ -56,25 +62,27 @@ class incarnation::on_end {
 incarnation::incarnation(std::shared_ptr<supervisor::shell> shell,
                          boost::intrusive_ptr<shell_child> child,
                          std::shared_ptr<guarded_executor> own)
-    : shell_(std::move(shell)),
-      child_(std::move(child)),
-      own_(std::move(own)),
-      number_(child_->incarnation) {}
+    : shell_(std::move(shell)), child_(std::move(child)), number_(child_->incarnation) {
+    if (own) {
+        rare_ = std::make_unique<rare>();
+        rare_->own = std::move(own);
+    }
+}
 
 incarnation::~incarnation() = default;
 
 template <typename F>
 void incarnation::post(F f) {
-    if (own_)
-        own_->post(std::move(f));
-    else
+    if (is_at_home())
         asio::post(shell_->executor(), std::move(f)); // called on this very strand
+    else
+        rare_->own->post(std::move(f));
 }
 
 void incarnation::start() {
     const boost::intrusive_ptr<incarnation> self(this);
-    if (own_)
-        own_->when_gone([self] { self->context_is_gone(); });
+    if (!is_at_home())
+        rare_->own->when_gone([self] { self->context_is_gone(); });
     // Posted, because co_spawn on the strand that we are on would run the child here and now.
     post([self] { self->launch(); });
 }
@@ -93,31 +101,28 @@ void incarnation::launch() {
 asio::awaitable<void> incarnation::run(boost::intrusive_ptr<incarnation> self) {
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     try {
-        std::optional<asio::awaitable<void>> body = self->call_start();
-        if (body)
-            co_await std::move(*body);
+        co_await self->call_start();
     } catch (const exit_shutdown& e) {
-        self->set_end(child_end::kind::exit_shutdown, e.detail);
+        self->set_end(child_end::kind::exit_shutdown, e.detail, std::current_exception());
     } catch (const boost::system::system_error& e) {
         self->set_end(e.code() == asio::error::operation_aborted ? child_end::kind::cancelled
                                                                  : child_end::kind::failed,
-                      e.what());
+                      e.what(), std::current_exception());
     } catch (const std::exception& e) {
-        self->set_end(child_end::kind::failed, e.what());
+        self->set_end(child_end::kind::failed, e.what(), std::current_exception());
     } catch (...) {
-        self->set_end(child_end::kind::failed, describe(std::current_exception()));
+        self->set_end(child_end::kind::failed, describe(std::current_exception()),
+                      std::current_exception());
     }
 }
 
-std::optional<asio::awaitable<void>> incarnation::call_start() {
-    if (stop_requested()) {
-        set_end(child_end::kind::returned);
-        return std::nullopt;
-    }
+asio::awaitable<void> incarnation::call_start() {
+    if (stop_requested())
+        return nothing();
     child_body body = child_->start(child_context(this));
     if (body.is_ignore()) {
         set_end(child_end::kind::ignored);
-        return std::nullopt;
+        return nothing();
     }
     if (body.nested())
         shell_->is_nested(*this, std::move(body.info()), *body.nested());
@@ -136,24 +141,20 @@ void incarnation::cancel(asio::cancellation_type type) {
     });
 }
 
-/// Called in the catch clause that caught the exception.
-void incarnation::set_end(child_end::kind what, std::string detail) {
-    end_ = std::make_unique<child_end>();
-    end_->what = what;
-    end_->detail = std::move(detail);
-    end_->cause = std::current_exception();
+void incarnation::set_end(child_end::kind what, std::string detail, std::exception_ptr cause) {
+    if (!rare_)
+        rare_ = std::make_unique<rare>();
+    rare_->end.what = what;
+    rare_->end.detail = std::move(detail);
+    rare_->end.cause = std::move(cause);
 }
 
 void incarnation::over(const std::exception_ptr& thrown) {
     over_ = true;
-    if (own_)
-        own_->when_gone({});
-    if (thrown && !end_) {
-        end_ = std::make_unique<child_end>();
-        end_->what = child_end::kind::failed;
-        end_->detail = describe(thrown);
-        end_->cause = thrown;
-    }
+    if (!is_at_home())
+        rare_->own->when_gone({});
+    if (thrown)
+        set_end(child_end::kind::failed, describe(thrown), thrown);
     shell_->ended(*this);
 }
 
@@ -164,12 +165,7 @@ void incarnation::context_is_gone() {
     shell_->ended(*this);
 }
 
-child_end incarnation::take_end() {
-    child_end end;
-    if (const auto e = std::move(end_))
-        end = std::move(*e);
-    return end;
-}
+child_end incarnation::take_end() { return rare_ ? std::exchange(rare_->end, {}) : child_end(); }
 
 } // namespace detail
 } // namespace lifeguard

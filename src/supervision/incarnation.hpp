@@ -24,9 +24,9 @@ class incarnation {
     shell_child& child() noexcept { return *child_; }
     unsigned number() const noexcept { return number_; }
     const asio::any_io_executor& executor() const noexcept {
-        return own_ ? own_->get() : shell_->executor();
+        return is_at_home() ? shell_->executor() : rare_->own->get();
     }
-    bool is_at_home() const noexcept { return own_ == nullptr; }
+    bool is_at_home() const noexcept { return !rare_ || !rare_->own; }
 
     /// Starts the coroutine, on its executor and on nobody else's stack.
     void start();
@@ -50,15 +50,19 @@ class incarnation {
     void post(F f);
     void launch();
     static asio::awaitable<void> run(boost::intrusive_ptr<incarnation> self);
-    std::optional<asio::awaitable<void>> call_start();
-    void set_end(child_end::kind what, std::string detail = {});
+    asio::awaitable<void> call_start();
+    void set_end(child_end::kind what, std::string detail = {}, std::exception_ptr cause = {});
     void over(const std::exception_ptr& thrown);
     void context_is_gone();
 
     const std::shared_ptr<supervisor::shell> shell_;
     const boost::intrusive_ptr<shell_child> child_;
-    const std::shared_ptr<guarded_executor> own_;
-    std::unique_ptr<child_end> end_;
+    /// What most incarnations do not have, most of the time: they cost memory by the million.
+    struct rare {
+        std::shared_ptr<guarded_executor> own; ///< from the beginning, or never
+        child_end end;
+    };
+    std::unique_ptr<rare> rare_;
     asio::cancellation_signal signal_; // touched on the executor only
     std::atomic<unsigned> references_ = 0;
     const unsigned number_;

@@ -271,15 +271,15 @@ asio::awaitable<child_counts> supervisor::shell::count_children(std::shared_ptr<
 
 asio::awaitable<child_spec> supervisor::shell::get_childspec(std::shared_ptr<shell> self,
                                                              std::string id) {
-    const auto found = std::make_shared<std::optional<child_spec>>();
+    const auto found = std::make_shared<std::vector<child_spec>>();
     std::function<void(shell&)> reader = [found, id = std::move(id)](shell& s) {
         const auto* child = s.core_.find(id);
         if (child == nullptr)
             throw s.error_about(errc::not_found, id);
-        found->emplace(static_cast<const shell_child*>(child)->spec());
+        found->push_back(static_cast<const shell_child*>(child)->spec());
     };
     co_await read(std::move(self), std::move(reader));
-    co_return std::move(**found);
+    co_return std::move(found->front());
 }
 
 // ---- the tree
@@ -301,18 +301,18 @@ supervisor::shell::sketch supervisor::shell::draw() const {
     for (const auto& c : core_.children()) {
         const auto& child = static_cast<const shell_child&>(c);
         const child_info::state state = state_of(child);
+        const supervisor* nested = child.nested_supervisor();
         detail::tree_node node;
         node.name = child.id;
-        node.about = child.type == child_type::supervisor || child.nested_supervisor ? "supervisor"
-                                                                                     : "worker";
-        if (child.nested_supervisor)
-            node.about += ", " + about(child.nested_supervisor->shell_->options_);
-        if (!child.nested_supervisor || state != child_info::state::running)
+        node.about = child.type == child_type::supervisor || nested ? "supervisor" : "worker";
+        if (nested)
+            node.about += ", " + about(nested->shell_->options_);
+        if (!nested || state != child_info::state::running)
             node.about.append(", ").append(name_of(state));
         if (child.incarnation > 1)
             node.about.append(", incarnation ").append(std::to_string(child.incarnation));
-        if (child.nested_supervisor)
-            drawn.below.emplace_back(drawn.top.children.size(), *child.nested_supervisor);
+        if (nested)
+            drawn.below.emplace_back(drawn.top.children.size(), *nested);
         drawn.top.children.push_back(std::move(node));
     }
     return drawn;

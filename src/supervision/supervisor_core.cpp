@@ -73,7 +73,7 @@ void supervisor_core::start(time_point now) {
     start_from(children_.begin(), now);
 }
 
-void supervisor_core::start_from(child_list::iterator next, time_point now) {
+void supervisor_core::start_from(const child_list::iterator& next, time_point now) {
     if (next != children_.end())
         return spawn(*next, start_cause::initial, now);
     mode_ = mode::running;

@@ -93,7 +93,7 @@ class supervisor_core {
     };
 
     // Starting.
-    void start_from(child_list::iterator next, time_point now);
+    void start_from(const child_list::iterator& next, time_point now);
     void spawn(supervised_child& child, start_cause cause, time_point now);
     void start_refused(supervised_child& child, last_moments& last, time_point now);
     void start_ignored(supervised_child& child, last_moments& last, time_point now);

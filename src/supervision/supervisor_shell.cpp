@@ -29,8 +29,17 @@ detail::shell_child::shell_child(child_spec spec) : start(std::move(spec.start))
     type = spec.type;
     waits_for_ready = spec.waits_for_ready;
     start_timeout = spec.start_timeout;
-    if (spec.executor)
-        own_executor = guarded_executor::make(std::move(spec.executor));
+    if (spec.executor) {
+        rare_ = std::make_unique<rare>();
+        rare_->own_executor = guarded_executor::make(std::move(spec.executor));
+    }
+}
+
+void detail::shell_child::set_nested_supervisor(std::unique_ptr<supervisor> s) {
+    if (!rare_ && s)
+        rare_ = std::make_unique<rare>();
+    if (rare_)
+        rare_->nested = std::move(s);
 }
 
 detail::shell_child::~shell_child() = default;
@@ -42,8 +51,8 @@ child_spec detail::shell_child::spec() const {
     spec.type = type;
     spec.waits_for_ready = waits_for_ready;
     spec.start_timeout = start_timeout;
-    if (own_executor)
-        spec.executor = own_executor->get();
+    if (own_executor() != nullptr)
+        spec.executor = own_executor()->get();
     return spec;
 }
 
@@ -105,7 +114,7 @@ void supervisor::shell::is_nested(incarnation& of, std::any info, supervisor nes
         if (child.current != of)
             return;
         child.nested = true;
-        child.nested_supervisor = std::make_unique<supervisor>(std::move(nested));
+        child.set_nested_supervisor(std::make_unique<supervisor>(std::move(nested)));
     });
 }
 
@@ -114,7 +123,7 @@ void supervisor::shell::ended(incarnation& of) {
         shell_child& child = of->child();
         if (child.current == of) {
             child.current.reset();
-            child.nested_supervisor.reset();
+            child.set_nested_supervisor(nullptr);
         } else {
             self.abandoned_.erase(of);
         }
@@ -163,8 +172,8 @@ void supervisor::shell::perform(detail::action::spawn& a) {
     shell_child& child = of_shell(a.child);
     try {
         std::shared_ptr<detail::guarded_executor> own;
-        if (child.own_executor) {
-            auto strand = child.own_executor->strand();
+        if (child.own_executor() != nullptr) {
+            auto strand = child.own_executor()->strand();
             if (!strand)
                 throw error(errc::stopped, "the context of the child's executor was destroyed");
             own = detail::guarded_executor::make(std::move(strand));
@@ -196,7 +205,7 @@ void supervisor::shell::perform(detail::action::abandon& a) {
     shell_child& child = of_shell(a.child);
     abandoned_.insert(std::move(child.current));
     child.current.reset();
-    child.nested_supervisor.reset();
+    child.set_nested_supervisor(nullptr);
 }
 
 void supervisor::shell::perform(detail::action::set_deadline& a) {
@@ -314,7 +323,7 @@ void supervisor::shell::context_shutdown() noexcept {
         if (child.current && !child.current->is_at_home())
             child.current->cancel(asio::cancellation_type::terminal);
         child.current.reset();
-        child.nested_supervisor.reset();
+        child.set_nested_supervisor(nullptr);
     }
     core_.clear();
     actions_.clear();

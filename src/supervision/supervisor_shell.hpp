@@ -27,9 +27,23 @@ class shell_child final : public supervised_child {
     child_spec spec() const;
 
     start_function start;
-    incarnation_ptr current;                        ///< empty when none runs
-    std::shared_ptr<guarded_executor> own_executor; ///< that its spec names
-    std::unique_ptr<supervisor> nested_supervisor;  ///< of the current incarnation
+    incarnation_ptr current; ///< empty when none runs
+
+    /// Where its spec wants it to run; null: with its supervisor.
+    guarded_executor* own_executor() const noexcept {
+        return rare_ ? rare_->own_executor.get() : nullptr;
+    }
+    /// What the current incarnation is, when it is a supervisor of ours.
+    supervisor* nested_supervisor() const noexcept { return rare_ ? rare_->nested.get() : nullptr; }
+    void set_nested_supervisor(std::unique_ptr<supervisor> s);
+
+  private:
+    /// What most children do not have: they cost memory by the million.
+    struct rare {
+        std::shared_ptr<guarded_executor> own_executor;
+        std::unique_ptr<supervisor> nested;
+    };
+    std::unique_ptr<rare> rare_;
 };
 
 /// A call of the public interface that waits for its answer.

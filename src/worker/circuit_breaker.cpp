@@ -20,15 +20,15 @@ std::string_view name_of(breaker_state state) noexcept {
 
 circuit_breaker::circuit_breaker(breaker_options options) : options_(options) {
     if (options_.threshold < 1)
-        throw error(errc::invalid_option, "breaker threshold: must be 1 at least");
+        throw error(errc::invalid_option, "breaker.threshold: must be 1 at least");
     if (options_.window <= duration::zero())
-        throw error(errc::invalid_option, "breaker window: must be positive");
+        throw error(errc::invalid_option, "breaker.window: must be positive");
     if (options_.open_for < duration::zero())
-        throw error(errc::invalid_option, "breaker open_for: must not be negative");
+        throw error(errc::invalid_option, "breaker.open_for: must not be negative");
     if (options_.permits < 1)
-        throw error(errc::invalid_option, "breaker permits: must be 1 at least");
+        throw error(errc::invalid_option, "breaker.permits: must be 1 at least");
     if (options_.successes < 1)
-        throw error(errc::invalid_option, "breaker successes: must be 1 at least");
+        throw error(errc::invalid_option, "breaker.successes: must be 1 at least");
 }
 
 std::optional<circuit_breaker::generation> circuit_breaker::admit(time_point now) {

@@ -1,8 +1,7 @@
 #include <lifeguard/worker_pool.hpp>
 
 #include "worker/pool_core.hpp"
-
-#include <algorithm>
+#include "worker/pool_options.hpp"
 
 namespace lifeguard {
 
@@ -14,28 +13,10 @@ using detail::wake_list;
 
 namespace {
 
-void require(bool ok, const worker_pool_options& options, const char* field, const char* rule) {
-    if (!ok)
-        throw error(errc::invalid_option, "pool '" + options.name + "', " + field + ": " + rule);
-}
-
-void validate(const worker_pool_options& o) {
-    require(!o.name.empty(), o, "name", "must not be empty");
-    for (const std::string& queue : o.queues)
-        require(std::ranges::count(o.queues, queue) == 1, o, "queues", "must differ");
-    require(o.size >= 1 && o.size <= 10000, o, "size", "must be 1 to 10,000");
-    require(o.max_overflow <= 10000, o, "max_overflow", "must be 10,000 at most");
-    require(o.pull_size >= 1 && o.pull_size <= 1000, o, "pull_size", "must be 1 to 1,000");
-    require(o.concurrency >= 1 && o.concurrency <= 10000, o, "concurrency", "must be 1 to 10,000");
-    require(o.process_timeout > duration::zero(), o, "process_timeout", "must be positive");
-    require(o.checkout_wait >= duration::zero(), o, "checkout_wait", "must not be negative");
-    require(o.drain_wait >= duration::zero(), o, "drain_wait", "must not be negative");
-    require(o.cancel_grace >= duration::zero(), o, "cancel_grace", "must not be negative");
-    require(o.stuck_threshold >= duration::zero(), o, "stuck_threshold", "must not be negative");
-    require(!o.priority || (*o.priority >= priority_first && *o.priority <= priority_last), o,
-            "priority", "must be 0 to 9");
-    require(o.period > duration::zero(), o, "period", "must be positive");
-    const circuit_breaker checks(o.breaker);
+void validate(const worker_pool_options& options) {
+    if (const auto broken = detail::broken_rule_of(options))
+        throw error(errc::invalid_option,
+                    "pool '" + options.name + "', " + broken->field + ": " + broken->rule);
 }
 
 /// What links an execute to the engine ends with its frame, however that ends.

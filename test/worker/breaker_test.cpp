@@ -369,7 +369,8 @@ BOOST_AUTO_TEST_CASE(behaves_like_a_list_of_all_failures) {
                     naive.give_back(call.model_generation);
                 }
             }
-            const bool due = naive.state == breaker_state::open && now - naive.opened_at >= o.open_for;
+            const bool due =
+                naive.state == breaker_state::open && now - naive.opened_at >= o.open_for;
             BOOST_REQUIRE_MESSAGE(real.state(now) == (due ? breaker_state::half_open : naive.state),
                                   "seed " << seed << ", round " << round << ", step " << step);
         }
