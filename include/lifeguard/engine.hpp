@@ -1,11 +1,13 @@
 #pragma once
 
+#include <lifeguard/metrics.hpp>
 #include <lifeguard/worker_pool.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -96,6 +98,9 @@ class engine {
 
     /// The metrics in Prometheus' text format.
     std::string metrics() const;
+    /// The value of one of them; empty when there is none of that name and labels.
+    std::optional<double> metrics_value(std::string_view metric,
+                                        const metric_labels& labels = {}) const;
 
   private:
     void register_handler(std::string kind, handler h);

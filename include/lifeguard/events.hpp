@@ -49,7 +49,7 @@ class any_broadcast {
     ~any_broadcast();
 
     bool wanted() const noexcept { return subscribers_->load(std::memory_order_relaxed) != 0; }
-    void publish(event_ptr event) noexcept;
+    void publish(const event_ptr& event) noexcept;
     void publish_failed() noexcept;
     any_subscription subscribe(subscription_options options);
     std::shared_ptr<void> on_event(std::function<void(const void*)> f);

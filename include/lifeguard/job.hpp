@@ -46,11 +46,12 @@ struct job_limits {
 class new_job {
   public:
     /// The payload as a value. Errors: `too_deep`, `malformed_json` when a string in it is not
-    /// UTF-8.
+    /// UTF-8, or when it is what is left of a text that did not parse.
     new_job(std::string job_kind, const json& payload);
     /// Without payload: null.
     explicit new_job(std::string job_kind);
-    /// The payload as JSON text made elsewhere: checked when the job is submitted, carried as it is.
+    /// The payload as JSON text made elsewhere: checked when the job is submitted, carried as it
+    /// is.
     static new_job from_text(std::string job_kind, std::string payload);
 
     std::string kind;
@@ -79,14 +80,16 @@ class new_job {
     const std::string& payload_text() const noexcept { return payload_; }
     std::string take_payload() noexcept { return std::move(payload_); }
 
-    /// Whether the payload is known to be one well-formed JSON value within `default` limits
-    /// already.
-    bool payload_checked() const noexcept { return checked_; }
+    /// Whether the payload is known to be one well-formed JSON value within `limits` already.
+    bool payload_checked(const job_limits& limits) const noexcept {
+        return checked_ && depth_max_ <= limits.depth_max && payload_.size() <= limits.payload_max;
+    }
 
   private:
     friend class job_parser;
 
     std::string payload_;
+    unsigned depth_max_ = 0; // it nests no deeper than that
     bool checked_ = false;
 };
 
@@ -94,7 +97,7 @@ class new_job {
 struct job_parse_error {
     error_code code;
     std::string member;       ///< the member at fault; empty when the text as a whole is
-    std::size_t position = 0; ///< byte offset in the text
+    std::size_t position = 0; ///< byte offset in the text; of a member: where its value begins
     std::string message;      ///< "member 'priority' at byte 17: must be 0 to 9"
 };
 

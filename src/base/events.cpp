@@ -325,10 +325,19 @@ any_subscription& any_subscription::operator=(any_subscription&& other) noexcept
     return *this;
 }
 
+// Only a lack of memory throws in what follows. A wake-up that is lost is worse than the end.
+// NOLINTBEGIN(bugprone-exception-escape)
+
 any_subscription::~any_subscription() {
     if (queue_)
         queue_->end();
 }
+
+any_broadcast::~any_broadcast() { channel_->close(); }
+
+void any_broadcast::publish(const event_ptr& event) noexcept { channel_->publish(event); }
+
+// NOLINTEND(bugprone-exception-escape)
 
 asio::awaitable<event_ptr> any_subscription::next() {
     LIFEGUARD_ASSERT(queue_, "next() of a subscription that has been moved from");
@@ -347,10 +356,6 @@ std::uint64_t any_subscription::dropped() const {
 
 any_broadcast::any_broadcast()
     : channel_(std::make_shared<event_channel>()), subscribers_(&channel_->subscribers) {}
-
-any_broadcast::~any_broadcast() { channel_->close(); }
-
-void any_broadcast::publish(event_ptr event) noexcept { channel_->publish(event); }
 
 void any_broadcast::publish_failed() noexcept { ++channel_->errors; }
 

@@ -12,6 +12,7 @@
 
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -35,7 +36,7 @@ class parked_coroutine : public boost::intrusive::list_base_hook<
 
     resumption take() {
         LIFEGUARD_ASSERT(is_parked(), "nobody is parked here");
-        resumption r(std::move(*resumption_));
+        resumption r(std::move(*resumption_)); // NOLINT(bugprone-unchecked-optional-access)
         resumption_.reset();
         if (is_linked())
             unlink();
@@ -82,6 +83,25 @@ auto suspend(F& f) {
     return asio::async_initiate<const asio::deferred_t, void()>(hand_over<F>{&f}, asio::deferred);
 }
 
+/// Resumes a coroutine when it is called; what an executor is given to run.
+struct resume_it {
+    resumption r;
+    void operator()() { std::move(r)(); }
+};
+
+/// Resumes a coroutine through its executor, later. As asio::post, but for the executors that are
+/// known it goes past the type erasure, which costs as much again as the post itself.
+inline void resume_later(resumption r) {
+    const asio::any_io_executor executor = r.get_executor();
+    constexpr auto never = asio::execution::blocking.never;
+    if (const auto* strand = executor.target<asio::strand<io_executor>>())
+        asio::require(*strand, never).execute(resume_it{std::move(r)});
+    else if (const auto* io = executor.target<io_executor>())
+        asio::require(*io, never).execute(resume_it{std::move(r)});
+    else
+        asio::post(std::move(r));
+}
+
 /// Resumes a coroutine in place when the calling thread may, otherwise through its executor. Never
 /// call this with a lock held: the coroutine runs on until it suspends again. What leaves the
 /// completion handler of a coroutine that ends meanwhile comes out of its context's run(), as it
@@ -89,7 +109,7 @@ auto suspend(F& f) {
 inline void resume_in_place(resumption r) {
     const asio::any_io_executor executor = r.get_executor();
     if (!running_in(executor)) {
-        asio::post(std::move(r));
+        resume_later(std::move(r));
         return;
     }
     try {
@@ -108,17 +128,22 @@ class wake_list {
     }
 
     /// Also calls `f`, before anybody is resumed. For what is rare.
-    void defer(std::function<void()> f) { deferred_.push_back(std::move(f)); }
+    void defer(std::function<void()> f) {
+        if (!deferred_)
+            deferred_ = std::make_unique<std::vector<std::function<void()>>>();
+        deferred_->push_back(std::move(f));
+    }
 
     /// Resumes them all, in the order in which they were added. No lock may be held.
     void run() {
-        for (auto& f : std::exchange(deferred_, {}))
-            f();
+        if (deferred_)
+            for (const auto deferred = std::move(deferred_); const auto& f : *deferred)
+                f();
         for (wake& w : wakes_) {
             if (w.in_place)
                 resume_in_place(std::move(w.what));
             else
-                asio::post(std::move(w.what));
+                resume_later(std::move(w.what));
         }
         wakes_.clear();
     }
@@ -130,7 +155,7 @@ class wake_list {
         bool in_place;
     };
     boost::container::small_vector<wake, 4> wakes_;
-    std::vector<std::function<void()>> deferred_;
+    std::unique_ptr<std::vector<std::function<void()>>> deferred_; // nearly always empty
 };
 
 } // namespace lifeguard::detail

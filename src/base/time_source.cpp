@@ -7,9 +7,8 @@ namespace {
 
 class steady_alarm final : public alarm {
   public:
-    steady_alarm(asio::any_io_executor executor, std::function<void()> wake)
-        : timer_(std::move(executor)),
-          wake_(std::make_shared<std::function<void()>>(std::move(wake))) {}
+    steady_alarm(const asio::any_io_executor& executor, std::function<void()> wake)
+        : timer_(executor), wake_(std::make_shared<std::function<void()>>(std::move(wake))) {}
 
     void set(time_point at) override {
         timer_.expires_at(at);
@@ -36,7 +35,7 @@ class machine_time final : public time_source {
 
     std::unique_ptr<alarm> make_alarm(asio::any_io_executor executor,
                                       std::function<void()> wake) override {
-        return std::make_unique<steady_alarm>(std::move(executor), std::move(wake));
+        return std::make_unique<steady_alarm>(executor, std::move(wake));
     }
 };
 

@@ -122,4 +122,8 @@ std::string engine::metrics() const {
     return core_->metrics().to_prometheus();
 }
 
+std::optional<double> engine::metrics_value(std::string_view metric, const metric_labels& labels) const {
+    return core_->metrics().value(metric, labels);
+}
+
 } // namespace lifeguard

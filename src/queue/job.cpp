@@ -20,6 +20,8 @@ bool deeper_than(const json& value, unsigned levels) {
 }
 
 std::string text_of(const json& payload) {
+    if (payload.is_discarded())
+        throw error(errc::malformed_json, "payload: is what is left of a text that did not parse");
     if (deeper_than(payload, job_limits().depth_max))
         throw error(errc::too_deep, "payload: nested deeper than " +
                                         std::to_string(job_limits().depth_max) + " levels");
@@ -53,7 +55,10 @@ std::string_view name_of(job_state state) noexcept {
 }
 
 new_job::new_job(std::string job_kind, const json& payload)
-    : kind(std::move(job_kind)), payload_(text_of(payload)), checked_(true) {}
+    : kind(std::move(job_kind)),
+      payload_(text_of(payload)),
+      depth_max_(payload.is_structured() ? job_limits().depth_max : 0),
+      checked_(true) {}
 
 new_job::new_job(std::string job_kind)
     : kind(std::move(job_kind)), payload_("null"), checked_(true) {}
@@ -61,7 +66,7 @@ new_job::new_job(std::string job_kind)
 new_job new_job::from_text(std::string job_kind, std::string payload) {
     new_job job(std::move(job_kind));
     job.payload_ = std::move(payload);
-    job.checked_ = job.payload_ == "null";
+    job.checked_ = false;
     return job;
 }
 

@@ -1,9 +1,10 @@
 #include <lifeguard/job_queue.hpp>
 
 #include "queue/queue_core.hpp"
+#include "queue/saturate.hpp"
+#include "queue/waiting_take.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 namespace lifeguard {
 
@@ -15,189 +16,84 @@ using detail::wake_list;
 
 namespace {
 
-constexpr duration lease_min = std::chrono::seconds(1);
-constexpr duration lease_max = std::chrono::hours(24);
-
-duration lease_of(duration asked, const queue_core& core) {
-    return asked < lease_min || asked > lease_max ? core.options().lease : asked;
-}
+constexpr std::size_t take_max = 10'000;
 
 /// Unlinks a waiter whose frame ends before it was answered.
 class waiting {
   public:
     waiting(queue_core& core, result_waiter& w) noexcept : core_(core), waiter_(w) {}
     ~waiting() {
+        if (answered)
+            return;
         const std::lock_guard lock(core_.shared().mutex);
         queue_core::remove_waiter(waiter_);
     }
     waiting(const waiting&) = delete;
     waiting& operator=(const waiting&) = delete;
 
+    bool answered = false; ///< nothing is linked, which spares the lock
+
   private:
     queue_core& core_;
     result_waiter& waiter_;
 };
 
-void lease(queue_core& core, job_record& job, duration length) {
-    core.start(job);
-    core.index().watch_lease(job, core.clock().now_ns() + std::chrono::nanoseconds(length).count());
-}
-
-taken_job describe(const job_record& job) {
-    taken_job taken;
-    taken.id = job.id;
-    taken.token = job.delivery;
-    taken.kind = job.kind->name;
-    taken.queue = job.queue->name;
-    taken.priority = job.priority;
-    taken.attempt = job.attempt;
-    taken.payload = job.payload;
-    taken.lease_until = time_point(std::chrono::nanoseconds(job.due));
-    return taken;
-}
-
-/// A `take` that waits: takes when it is offered something.
-class waiting_take final : public detail::taker, public detail::parked_coroutine {
+/// A place in a full queue that a push waits for. One that is not used goes to who waits next.
+class awaited_place {
   public:
-    waiting_take(queue_core& core, const take_options& options) : core_(core), options_(options) {
-        for (const std::string& name : options.queues)
-            queues_.push_back(&core.queue(name));
-        for (const std::string& name : options.kinds)
-            kinds_.push_back(&core.kind(name));
-        filter_.list = kinds_;
-        if (!kinds_.empty())
-            filter_.which = detail::take_filter::kinds::listed;
-    }
-
-    /// Takes what is there now.
-    bool take() {
-        const duration length = lease_of(options_.lease, core_);
-        while (taken.size() < options_.jobs_max) {
-            job_record* job = core_.index().take(queues_, options_.strict_order, filter_);
-            if (job == nullptr)
-                break;
-            lease(core_, *job, length);
-            taken.push_back(describe(*job));
-        }
-        return !taken.empty();
-    }
-
-    void offer(wake_list& wakes) override {
-        if (!taken.empty() || !take())
+    explicit awaited_place(queue_core& core) noexcept : core_(core) {}
+    ~awaited_place() {
+        if (queue_ == nullptr)
             return;
-        done = true;
-        if (is_parked())
-            wakes.add(*this);
-    }
-
-    void enlist() {
-        for (detail::queue_entry* queue : queues_)
-            core_.add_taker(*queue, *this);
-    }
-    void leave() noexcept {
-        for (detail::queue_entry* queue : queues_)
-            core_.remove_taker(*queue, *this);
-    }
-
-    std::vector<taken_job> taken;
-    bool done = false;
-
-  private:
-    queue_core& core_;
-    const take_options& options_;
-    std::vector<detail::queue_entry*> queues_;
-    std::vector<const detail::kind_entry*> kinds_;
-    detail::take_filter filter_;
-};
-
-/// Ends a waiting take when its time is up. Outlives the take's frame, so it looks before it acts.
-class take_deadline final : public detail::deadline {
-  public:
-    take_deadline(std::shared_ptr<queue_core> core, waiting_take& t)
-        : core_(std::move(core)), take_(&t) {}
-
-    void expired(time_point) override {
         wake_list wakes;
         {
-            const std::lock_guard lock(core_->shared().mutex);
-            if (take_ != nullptr && !take_->done) {
-                take_->done = true;
-                if (take_->is_parked())
-                    wakes.add(*take_);
-            }
+            const std::lock_guard lock(core_.shared().mutex);
+            auto& link = static_cast<detail::space_hook&>(wait_);
+            if (link.is_linked())
+                link.unlink();
+            if (wait_.granted())
+                --queue_->reserved;
+            core_.grant_space(*queue_, wakes);
         }
         wakes.run();
     }
-    /// With the engine's lock held.
-    void forget() noexcept { take_ = nullptr; }
+    awaited_place(const awaited_place&) = delete;
+    awaited_place& operator=(const awaited_place&) = delete;
+
+    /// With the lock held.
+    void enlist(detail::queue_entry& queue) {
+        queue_ = &queue;
+        queue.space_waiters.push_back(wait_);
+    }
+    detail::space_wait& wait() noexcept { return wait_; }
+    bool granted() const noexcept { return wait_.granted(); }
 
   private:
-    const std::shared_ptr<queue_core> core_;
-    waiting_take* take_;
+    queue_core& core_;
+    detail::queue_entry* queue_ = nullptr;
+    detail::space_wait wait_;
 };
 
 /// Leaves the queues however the frame ends, and gives back what its caller will never see.
 class taking {
   public:
-    taking(queue_core& core, waiting_take& t, take_deadline& d) noexcept
-        : core_(core), take_(t), deadline_(d) {}
+    taking(queue_core& core, detail::waiting_take& t) noexcept : core_(core), take_(t) {}
     ~taking() {
         wake_list wakes;
         {
             const std::lock_guard lock(core_.shared().mutex);
             take_.leave();
-            deadline_.forget();
-            if (!delivered) {
-                core_.read_clock();
-                for (const taken_job& taken : take_.taken)
-                    return_unseen(taken, wakes);
-            }
+            take_.return_taken(wakes);
         }
-        core_.shared().deadlines->disarm(deadline_);
         wakes.run();
     }
     taking(const taking&) = delete;
     taking& operator=(const taking&) = delete;
 
-    bool delivered = false;
-
   private:
-    void return_unseen(const taken_job& taken, wake_list& wakes) {
-        job_record* job = core_.index().find(taken.id);
-        if (job == nullptr || job->state != job_state::executing || job->delivery != taken.token)
-            return;
-        job_outcome returned;
-        returned.what = job_outcome::kind::returned;
-        core_.settle(*job, std::move(returned), wakes);
-    }
-
     queue_core& core_;
-    waiting_take& take_;
-    take_deadline& deadline_;
+    detail::waiting_take& take_;
 };
-
-/// The executing job that `token` is the current one of. Throws otherwise.
-job_record& held(queue_core& core, const job_id& id, std::uint32_t token) {
-    job_record* job = core.index().find(id);
-    if (job == nullptr)
-        throw error(errc::not_found, "job " + id.to_string());
-    if (job->state == job_state::executing && job->delivery == token && job->holder == nullptr)
-        return *job;
-    if (is_final(job->state) && job->delivery == token)
-        throw error(errc::already_done, "job " + id.to_string());
-    throw error(errc::lease_lost, "job " + id.to_string());
-}
-
-void settle_held(const std::shared_ptr<queue_core>& core, const job_id& id, std::uint32_t token,
-                 job_outcome outcome) {
-    wake_list wakes;
-    {
-        const std::lock_guard lock(core->shared().mutex);
-        core->read_clock();
-        core->settle(held(*core, id, token), std::move(outcome), wakes);
-    }
-    wakes.run();
-}
 
 job_outcome outcome(job_outcome::kind what, std::string text = {}) {
     job_outcome o;
@@ -206,99 +102,78 @@ job_outcome outcome(job_outcome::kind what, std::string text = {}) {
     return o;
 }
 
-} // namespace
+// The coroutines own the core: a handle may be a temporary, gone before its operation starts.
 
-job_queue::job_queue(asio::any_io_executor executor, store jobs, queue_options options,
-                     std::shared_ptr<time_source> time)
-    : core_(std::make_shared<queue_core>(
-          std::make_shared<detail::runtime>(executor, std::move(time), nullptr, nullptr),
-          std::move(options), jobs.release())) {
-    core_->open();
-}
-
-asio::awaitable<void> job_queue::run() { return core_->run_upkeep(); }
-
-asio::awaitable<job_id> job_queue::push(new_job job) {
-    const auto core = core_;
+asio::awaitable<job_id> push_job(std::shared_ptr<queue_core> core, new_job job,
+                                 push_options options) {
     core->check(job);
     detail::plain_waiter waiter(result_waiter::event::stored);
-    const waiting guard(*core, waiter);
-    job_id id;
-    bool stored = false;
+    waiting guard(*core, waiter);
+    awaited_place place(*core);
     wake_list wakes;
-    {
-        const std::lock_guard lock(core->shared().mutex);
+    std::unique_lock lock(core->shared().mutex);
+    time_point now = core->read_clock().now;
+    detail::queue_entry& queue = core->queue(job.queue.empty() ? "default" : job.queue);
+    if (options.wait > duration::zero() && core->is_full(queue)) {
+        place.enlist(queue);
+        lock.unlock();
+        co_await core->wait_until(place.wait(), detail::later(now, options.wait));
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none)
+            throw boost::system::system_error(asio::error::operation_aborted, "push");
+        lock.lock();
         core->read_clock();
-        detail::queue_entry& queue = core->queue(job.queue.empty() ? "default" : job.queue);
-        auto record = core->admit(std::move(job), queue, core->options().max_attempts);
-        id = record->id;
-        queue_core::add_waiter(*record, waiter);
-        core->push(std::move(record), wakes);
-        stored = waiter.got != result_waiter::answer::none;
     }
+    auto record = core->admit(std::move(job), queue, core->options().max_attempts, place.granted());
+    const job_id id = record->id;
+    queue_core::add_waiter(*record, waiter);
+    core->push(std::move(record), wakes);
+    guard.answered = waiter.got != result_waiter::answer::none;
+    lock.unlock();
     wakes.run();
-    if (!stored)
+    if (!guard.answered)
         co_await core->wait(waiter);
     co_return id;
 }
 
-asio::awaitable<job_id> job_queue::push_json(std::string text) {
-    new_job job = parse_job(text, core_->options().limits).value();
-    co_return co_await push(std::move(job));
+asio::awaitable<job_id> push_text(std::shared_ptr<queue_core> core, std::string text,
+                                  push_options options) {
+    new_job job = parse_job(text, core->options().limits).value();
+    co_return co_await push_job(core, std::move(job), options);
 }
 
-asio::awaitable<std::vector<taken_job>> job_queue::take(take_options options) {
-    const auto core = core_;
+asio::awaitable<std::vector<taken_job>> take_jobs(std::shared_ptr<queue_core> core,
+                                                  take_options options) {
     if (options.queues.empty())
         throw error(errc::invalid_option, "queues: must name one at least");
-    if (options.jobs_max == 0)
-        throw error(errc::invalid_option, "jobs_max: must be 1 at least");
+    if (options.jobs_max == 0 || options.jobs_max > take_max)
+        throw error(errc::invalid_option, "jobs_max: must be 1 to 10,000");
+    wake_list wakes;
     std::unique_lock lock(core->shared().mutex);
     const time_point now = core->read_clock().now;
-    waiting_take take(*core, options);
-    if (take.take() || options.wait <= duration::zero()) {
+    detail::waiting_take take(*core, options);
+    if (take.take(wakes) || options.wait <= duration::zero()) {
         lock.unlock();
+        wakes.run();
         co_return std::move(take.taken);
     }
-    const auto deadline = std::make_shared<take_deadline>(core, take);
     take.enlist();
     lock.unlock();
-    taking guard(*core, take, *deadline);
-    core->shared().deadlines->arm(*deadline, now + options.wait);
-    auto park = [&](detail::resumption r) {
-        auto slot = r.get_cancellation_slot();
-        if (slot.is_connected()) {
-            slot.assign([&core, &take](asio::cancellation_type) {
-                wake_list wakes;
-                {
-                    const std::lock_guard hold(core->shared().mutex);
-                    if (take.is_parked())
-                        wakes.add(take);
-                }
-                wakes.run();
-            });
-        }
-        {
-            const std::lock_guard hold(core->shared().mutex);
-            if (!take.done && !core->closed) {
-                core->parked.park(take, std::move(r));
-                return;
-            }
-        }
-        asio::post(std::move(r));
-    };
-    co_await detail::suspend(park);
+    const taking guard(*core, take);
+    co_await core->wait_until(take, detail::later(now, options.wait));
     const auto state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none)
         throw boost::system::system_error(asio::error::operation_aborted, "take");
-    const std::lock_guard hold(core->shared().mutex);
-    guard.delivered = true;
-    co_return std::move(take.taken);
+    lock.lock();
+    std::vector<taken_job> taken = std::move(take.taken);
+    take.taken.clear(); // delivered: not to be given back
+    lock.unlock();
+    co_return taken;
 }
 
-asio::awaitable<taken_job> job_queue::take_by_id(job_id id) {
-    const auto core = core_;
-    const std::lock_guard lock(core->shared().mutex);
+asio::awaitable<taken_job> take_job(std::shared_ptr<queue_core> core, job_id id) {
+    wake_list wakes;
+    std::unique_lock lock(core->shared().mutex);
     core->read_clock();
     job_record* job = core->index().find(id);
     const bool takeable = job != nullptr && job->state != job_state::executing &&
@@ -306,57 +181,60 @@ asio::awaitable<taken_job> job_queue::take_by_id(job_id id) {
     if (!takeable)
         throw error(errc::not_found, "job " + id.to_string() + " is not there to be taken");
     core->index().take(*job);
-    lease(*core, *job, core->options().lease);
-    co_return describe(*job);
+    core->lease(*job, duration::zero(), wakes);
+    taken_job taken = detail::describe_taken(*job);
+    lock.unlock();
+    wakes.run();
+    co_return taken;
 }
 
-asio::awaitable<void> job_queue::complete(job_id id, std::uint32_t token, json result) {
-    job_outcome done;
-    done.result = std::move(result);
-    settle_held(core_, id, token, std::move(done));
+asio::awaitable<void> settle(std::shared_ptr<queue_core> core, job_id id, std::uint32_t token,
+                             job_outcome how) {
+    wake_list wakes;
+    {
+        const std::lock_guard lock(core->shared().mutex);
+        core->read_clock();
+        job_record& job = core->held(id, token);
+        job.acknowledged = true;
+        core->settle(job, std::move(how), wakes);
+    }
+    wakes.run();
     co_return;
 }
 
-asio::awaitable<void> job_queue::fail(job_id id, std::uint32_t token, std::string why) {
-    settle_held(core_, id, token, outcome(job_outcome::kind::failed, std::move(why)));
-    co_return;
+asio::awaitable<time_point> extend_lease(std::shared_ptr<queue_core> core, job_id id,
+                                         std::uint32_t token, duration lease) {
+    wake_list wakes;
+    std::unique_lock lock(core->shared().mutex);
+    core->read_clock();
+    job_record& job = core->held(id, token);
+    core->watch_lease(job, core->lease_length(job, lease), wakes);
+    const time_point until{std::chrono::nanoseconds(job.due)};
+    lock.unlock();
+    wakes.run();
+    co_return until;
 }
 
-asio::awaitable<void> job_queue::retry_at(job_id id, std::uint32_t token, wall_time at,
-                                          std::string why) {
-    job_outcome later = outcome(job_outcome::kind::retry_at, std::move(why));
-    later.at = at;
-    settle_held(core_, id, token, std::move(later));
-    co_return;
+asio::awaitable<std::vector<error_code>>
+extend_leases(std::shared_ptr<queue_core> core, std::vector<lease_token> leases, duration lease) {
+    std::vector<error_code> answers(leases.size());
+    wake_list wakes;
+    std::unique_lock lock(core->shared().mutex);
+    core->read_clock();
+    for (std::size_t i = 0; i < leases.size(); ++i) {
+        try {
+            job_record& job = core->held(leases[i].id, leases[i].token);
+            core->watch_lease(job, core->lease_length(job, lease), wakes);
+        } catch (const error& e) {
+            answers[i] = e.code();
+        }
+    }
+    lock.unlock();
+    wakes.run();
+    co_return answers;
 }
 
-asio::awaitable<void> job_queue::snooze(job_id id, std::uint32_t token, duration delay) {
-    job_outcome later = outcome(job_outcome::kind::snoozed);
-    later.delay = delay;
-    settle_held(core_, id, token, std::move(later));
-    co_return;
-}
-
-asio::awaitable<void> job_queue::discard(job_id id, std::uint32_t token, std::string why) {
-    settle_held(core_, id, token, outcome(job_outcome::kind::discarded, std::move(why)));
-    co_return;
-}
-
-asio::awaitable<void> job_queue::release(job_id id, std::uint32_t token) {
-    settle_held(core_, id, token, outcome(job_outcome::kind::returned));
-    co_return;
-}
-
-asio::awaitable<void> job_queue::extend(job_id id, std::uint32_t token, duration lease) {
-    const std::lock_guard lock(core_->shared().mutex);
-    core_->read_clock();
-    const std::chrono::nanoseconds length(lease_of(lease, *core_));
-    core_->index().watch_lease(held(*core_, id, token), core_->clock().now_ns() + length.count());
-    co_return;
-}
-
-asio::awaitable<void> job_queue::remove(job_id id) {
-    const auto core = core_;
+asio::awaitable<void> remove_job(std::shared_ptr<queue_core> core, job_id id) {
     wake_list wakes;
     {
         const std::lock_guard lock(core->shared().mutex);
@@ -376,21 +254,91 @@ asio::awaitable<void> job_queue::remove(job_id id) {
     co_return;
 }
 
-asio::awaitable<json> job_queue::result(job_id id) {
-    const auto core = core_;
+asio::awaitable<json> await_result(std::shared_ptr<queue_core> core, job_id id) {
     detail::plain_waiter waiter(result_waiter::event::finished);
-    const waiting guard(*core, waiter);
+    waiting guard(*core, waiter);
     {
         const std::lock_guard lock(core->shared().mutex);
         job_record* job = core->index().find(id);
         if (job == nullptr)
             throw error(errc::not_found, "job " + id.to_string());
         core->add_result_waiter(*job, waiter);
+        guard.answered = waiter.got != result_waiter::answer::none;
     }
-    if (waiter.got == result_waiter::answer::none)
+    if (!guard.answered)
         co_await core->wait(waiter);
     co_return queue_core::result_of(std::move(waiter), id);
 }
+
+} // namespace
+
+job_queue::job_queue(asio::any_io_executor executor, store jobs, queue_options options,
+                     std::shared_ptr<time_source> time)
+    : core_(std::make_shared<queue_core>(
+          std::make_shared<detail::runtime>(executor, std::move(time), nullptr, nullptr),
+          std::move(options), jobs.release())) {
+    core_->open();
+}
+
+asio::awaitable<void> job_queue::run() { return core_->run_upkeep(); }
+
+asio::awaitable<job_id> job_queue::push(new_job job, push_options options) {
+    return push_job(core_, std::move(job), options);
+}
+
+asio::awaitable<job_id> job_queue::push_json(std::string text, push_options options) {
+    return push_text(core_, std::move(text), options);
+}
+
+asio::awaitable<std::vector<taken_job>> job_queue::take(take_options options) {
+    return take_jobs(core_, std::move(options));
+}
+
+asio::awaitable<taken_job> job_queue::take_by_id(job_id id) { return take_job(core_, id); }
+
+asio::awaitable<void> job_queue::complete(job_id id, std::uint32_t token, json result) {
+    job_outcome how = outcome(job_outcome::kind::completed);
+    how.result = std::move(result);
+    return settle(core_, id, token, std::move(how));
+}
+
+asio::awaitable<void> job_queue::fail(job_id id, std::uint32_t token, std::string why) {
+    return settle(core_, id, token, outcome(job_outcome::kind::failed, std::move(why)));
+}
+
+asio::awaitable<void> job_queue::retry_at(job_id id, std::uint32_t token, wall_time at,
+                                          std::string why) {
+    job_outcome how = outcome(job_outcome::kind::retry_at, std::move(why));
+    how.at = at;
+    return settle(core_, id, token, std::move(how));
+}
+
+asio::awaitable<void> job_queue::snooze(job_id id, std::uint32_t token, duration delay) {
+    job_outcome how = outcome(job_outcome::kind::snoozed);
+    how.delay = delay;
+    return settle(core_, id, token, std::move(how));
+}
+
+asio::awaitable<void> job_queue::discard(job_id id, std::uint32_t token, std::string why) {
+    return settle(core_, id, token, outcome(job_outcome::kind::discarded, std::move(why)));
+}
+
+asio::awaitable<void> job_queue::release(job_id id, std::uint32_t token) {
+    return settle(core_, id, token, outcome(job_outcome::kind::returned));
+}
+
+asio::awaitable<time_point> job_queue::extend(job_id id, std::uint32_t token, duration lease) {
+    return extend_lease(core_, id, token, lease);
+}
+
+asio::awaitable<std::vector<error_code>> job_queue::extend(std::vector<lease_token> leases,
+                                                           duration lease) {
+    return extend_leases(core_, std::move(leases), lease);
+}
+
+asio::awaitable<void> job_queue::remove(job_id id) { return remove_job(core_, id); }
+
+asio::awaitable<json> job_queue::result(job_id id) { return await_result(core_, id); }
 
 std::optional<job_info> job_queue::find(job_id id) const {
     const std::lock_guard lock(core_->shared().mutex);

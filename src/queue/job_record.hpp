@@ -62,10 +62,11 @@ struct job_record : id_hook, place_hook, time_hook {
     std::uint32_t delivery = 0;
     std::uint8_t priority = priority_default;
     job_state state = job_state::available;
-    bool started = false;     ///< executing, and its attempt has been charged
-    bool stored = false;      ///< durable
-    bool result_lent = false; ///< the result went to the coroutine that executed the job
-    bool removed = false;     ///< forgotten by the index; lives on because it is pinned
+    bool started = false;      ///< executing, and its attempt has been charged
+    bool stored = false;       ///< durable
+    bool result_lent = false;  ///< the result went to the coroutine that executed the job
+    bool acknowledged = false; ///< the holder of the current delivery has said how it ended
+    bool removed = false;      ///< forgotten by the index; lives on because it is pinned
     std::uint8_t pins = 0;
 };
 
@@ -87,6 +88,12 @@ struct kind_entry {
 
 class taker;
 
+/// Links those who wait for space in a queue, in the order in which they came.
+using space_hook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<struct by_space>,
+                                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+struct space_waiter : space_hook {};
+
 /// A queue and what is ready in it.
 struct queue_entry {
     std::string name;
@@ -95,7 +102,13 @@ struct queue_entry {
     std::array<std::size_t, 7> counts{};   ///< jobs by state
     std::size_t ready = 0;
     std::vector<taker*> takers; ///< who wants jobs of this queue; the front is asked first
-    bool closed = false;
+
+    /// Pushes that wait because the queue is full, and places set aside for those whose turn has
+    /// come.
+    boost::intrusive::list<space_waiter, boost::intrusive::base_hook<space_hook>,
+                           boost::intrusive::constant_time_size<false>>
+        space_waiters;
+    std::size_t reserved = 0;
 
     std::size_t count(job_state s) const noexcept { return counts[static_cast<std::size_t>(s)]; }
     std::size_t unfinished() const noexcept {

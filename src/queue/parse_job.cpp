@@ -1,8 +1,8 @@
+#include "queue/json_text.hpp"
 #include "queue/rfc3339.hpp"
 #include <lifeguard/job.hpp>
-#include <lifeguard/json.hpp>
 
-#include <charconv>
+#include <algorithm>
 #include <limits>
 
 namespace lifeguard {
@@ -14,6 +14,10 @@ class job_parser {
     job_parser(std::string_view text, const job_limits& limits) : text_(text), limits_(limits) {}
 
     boost::system::result<new_job, job_parse_error> parse() {
+        if (const auto odd = detail::not_json_text(text_)) {
+            fail(errc::malformed_json, "", odd->position, odd->what);
+            return error_;
+        }
         json::sax_parse(iterator{this, text_.data()}, iterator{this, text_.data() + text_.size()},
                         this);
         if (!failed_ && !seen_kind_)
@@ -41,23 +45,16 @@ class job_parser {
     bool key(std::string& name) {
         if (depth_ != 1)
             return true;
-        for (const std::string& earlier : members_)
-            if (earlier == name)
-                return fail(errc::invalid_job, name, at_, "is given twice");
+        value_at_ = value_position();
+        if (std::ranges::find(members_, name) != members_.end())
+            return fail(errc::invalid_job, name, value_at_, "is given twice");
         members_.push_back(name);
-        value_from_ = value_position();
-        member_at_ = value_from_;
         return true;
     }
 
     bool parse_error(std::size_t position, const std::string&, const json::exception& e) {
-        // nlohmann counts from 1 and names the byte after what it could not read.
-        const std::size_t byte = position == 0 ? 0 : position - 1;
-        const bool range = dynamic_cast<const json::out_of_range*>(&e) != nullptr;
         return fail(errc::malformed_json, members_.empty() ? "" : members_.back(),
-                    std::min(byte, text_.size()),
-                    range ? "a number is out of the range of a double"
-                          : "is not JSON: " + reason(e));
+                    std::min(detail::error_position(position), text_.size()), detail::reason_of(e));
     }
 
   private:
@@ -82,14 +79,6 @@ class job_parser {
         bool operator!=(const iterator& other) const { return at != other.at; }
     };
 
-    static std::string reason(const json::exception& e) {
-        // "[json.exception.parse_error.101] parse error at line 1, column 2: ..." says the position
-        // again.
-        const std::string_view what = e.what();
-        const auto colon = what.find(": ");
-        return std::string(colon == std::string_view::npos ? what : what.substr(colon + 2));
-    }
-
     /// The parser has just read a member's name: its value begins after the colon.
     std::size_t value_position() const {
         std::size_t p = text_.find(':', at_);
@@ -104,7 +93,7 @@ class job_parser {
             return fail(errc::invalid_job, "", 0, "must be an object, is an array");
         if (depth_ == 1) {
             if (members_.back() != "payload")
-                return depth_ == 1 && set(object ? json::object() : json::array());
+                return set(object ? json::object() : json::array());
             structured_payload_ = true;
         }
         // The job object itself is one level.
@@ -132,12 +121,13 @@ class job_parser {
     }
 
     bool set_payload(std::size_t end) {
-        const std::string_view payload = text_.substr(value_from_, end - value_from_);
+        const std::string_view payload = text_.substr(value_at_, end - value_at_);
         if (payload.size() > limits_.payload_max)
-            return fail(errc::payload_too_large, "payload", member_at_,
+            return fail(errc::payload_too_large, "payload", value_at_,
                         std::to_string(payload.size()) + " bytes, at most " +
                             std::to_string(limits_.payload_max));
         job_.payload_ = payload;
+        job_.depth_max_ = structured_payload_ ? limits_.depth_max : 0;
         job_.checked_ = true;
         return true;
     }
@@ -146,7 +136,7 @@ class job_parser {
     std::size_t scalar_end(const json& v) const {
         if (v.is_string())
             return at_;
-        const std::size_t end = text_.find_first_of(",} \t\r\n", value_from_);
+        const std::size_t end = text_.find_first_of(",} \t\r\n", value_at_);
         return end == std::string_view::npos ? text_.size() : end;
     }
 
@@ -187,7 +177,7 @@ class job_parser {
             job_.id = *parsed;
             return true;
         }
-        return fail(errc::invalid_job, name, member_at_, "is not a member of a job");
+        return fail(errc::invalid_job, name, value_at_, "is not a member of a job");
     }
 
     bool text(const json& v, std::string& out) {
@@ -221,7 +211,7 @@ class job_parser {
     }
 
     bool wrong(const std::string& message) {
-        return fail(errc::invalid_job, members_.back(), member_at_, message);
+        return fail(errc::invalid_job, members_.back(), value_at_, message);
     }
 
     bool fail(errc code, const std::string& member, std::size_t position,
@@ -232,17 +222,20 @@ class job_parser {
         error_.code = make_error_code(code);
         error_.member = member;
         error_.position = position;
-        error_.message = (member.empty() ? "job" : "member '" + member + "'") + " at byte " +
-                         std::to_string(position) + ": " + message;
+        const std::string_view shown = std::string_view(member).substr(0, name_shown_max);
+        error_.message = (member.empty() ? "job" : "member '" + std::string(shown) + "'") +
+                         " at byte " + std::to_string(position) + ": " + message;
         return false;
     }
+
+    // Members have short names; an unknown one may be as long as the text.
+    static constexpr std::size_t name_shown_max = 64;
 
     const std::string_view text_;
     const job_limits limits_;
     std::size_t at_ = 0;
     std::size_t depth_ = 0;
-    std::size_t member_at_ = 0;
-    std::size_t value_from_ = 0;
+    std::size_t value_at_ = 0; // of the member that is being read
     std::vector<std::string> members_;
     bool structured_payload_ = false;
     bool seen_kind_ = false;
@@ -259,58 +252,6 @@ boost::system::result<new_job, job_parse_error> parse_job(std::string_view text,
 
 void throw_exception_from_error(const job_parse_error& e, const boost::source_location&) {
     throw error(static_cast<errc>(e.code.value()), e.message);
-}
-
-namespace {
-
-/// Accepts any JSON value, as long as it does not nest too deeply.
-class depth_checker {
-  public:
-    explicit depth_checker(unsigned levels) : levels_(levels) {}
-
-    bool null() { return true; }
-    bool boolean(bool) { return true; }
-    bool number_integer(json::number_integer_t) { return true; }
-    bool number_unsigned(json::number_unsigned_t) { return true; }
-    bool number_float(json::number_float_t, const std::string&) { return true; }
-    bool string(std::string&) { return true; }
-    bool binary(json::binary_t&) { return false; }
-    bool key(std::string&) { return true; }
-    bool start_object(std::size_t) { return open(); }
-    bool start_array(std::size_t) { return open(); }
-    bool end_object() { return close(); }
-    bool end_array() { return close(); }
-    bool parse_error(std::size_t position, const std::string&, const json::exception& e) {
-        throw error(errc::malformed_json, "payload at byte " +
-                                              std::to_string(position == 0 ? 0 : position - 1) +
-                                              ": " + e.what());
-    }
-
-  private:
-    bool open() {
-        if (++depth_ > levels_)
-            throw error(errc::too_deep,
-                        "payload: nested deeper than " + std::to_string(levels_) + " levels");
-        return true;
-    }
-    bool close() {
-        --depth_;
-        return true;
-    }
-
-    const unsigned levels_;
-    unsigned depth_ = 0;
-};
-
-} // namespace
-
-void check_payload(std::string_view text, const job_limits& limits) {
-    if (text.size() > limits.payload_max)
-        throw error(errc::payload_too_large, "payload: " + std::to_string(text.size()) +
-                                                 " bytes, at most " +
-                                                 std::to_string(limits.payload_max));
-    depth_checker checker(limits.depth_max);
-    json::sax_parse(text, &checker);
 }
 
 } // namespace lifeguard

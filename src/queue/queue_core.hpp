@@ -4,6 +4,7 @@
 #include "base/runtime.hpp"
 #include "queue/result_waiter.hpp"
 #include "queue/taker.hpp"
+#include "queue/timed_wait.hpp"
 #include "store/job_store.hpp"
 #include <lifeguard/backoff.hpp>
 #include <lifeguard/handler.hpp>
@@ -97,8 +98,10 @@ class queue_core final : public store_listener,
     void check(const new_job& job);
 
     /// Makes a checked job a record. `attempts`: what zero max_attempts means. Throws `error`:
-    /// unknown kinds, a full queue, an id that is taken.
-    std::unique_ptr<job_record> admit(new_job&& job, queue_entry& queue, unsigned attempts);
+    /// unknown kinds, a full queue, an id that is taken. `reserved`: a place in the queue has been
+    /// set aside for it.
+    std::unique_ptr<job_record> admit(new_job&& job, queue_entry& queue, unsigned attempts,
+                                      bool reserved = false);
     job_record& push(std::unique_ptr<job_record> job, wake_list& wakes);
 
     // --- the life of an executing job
@@ -106,6 +109,19 @@ class queue_core final : public store_listener,
 
     /// Charges the attempt.
     void start(job_record& job);
+
+    /// How long the lease of a job lasts: what was asked for when that is 1 s to 24 h, otherwise
+    /// the default; never shorter than the job may run.
+    duration lease_length(const job_record& job, duration asked) const noexcept;
+    /// From now on, the job is rescued when nobody renews its lease for `length`.
+    void watch_lease(job_record& job, duration length, wake_list& wakes);
+    /// Leases a job that has just been taken to a caller who finishes it by its token, and charges
+    /// the attempt.
+    void lease(job_record& job, duration asked, wake_list& wakes);
+    /// The executing job that `token` is the current one of. Throws `not_found`, `already_done`,
+    /// `lease_lost`.
+    job_record& held(const job_id& id, std::uint32_t token);
+
     /// Applies the rules to how the attempt ended. The job must be executing; the caller has seen
     /// to it that the lease is the current one.
     void settle(job_record& job, job_outcome&& outcome, wake_list& wakes);
@@ -121,6 +137,18 @@ class queue_core final : public store_listener,
     void remove_taker(queue_entry& queue, taker& t) noexcept;
     /// Offers what is ready in `queue` to those who take from it.
     void offer(queue_entry& queue, wake_list& wakes);
+
+    /// Whether a push must wait, or is refused. Those who wait come first.
+    bool is_full(const queue_entry& queue) const noexcept {
+        return queue.unfinished() + queue.reserved >= options_.jobs_max ||
+               !queue.space_waiters.empty();
+    }
+    /// Sets free places aside for those who wait longest.
+    void grant_space(queue_entry& queue, wake_list& wakes);
+
+    /// Suspends until somebody has finished `w`, at most until `until`. Cancellation: the wait ends
+    /// as `cancelled`. Takes the lock itself; the caller reads `w` under it.
+    asio::awaitable<void> wait_until(timed_wait& w, time_point until);
 
     static void add_waiter(job_record& job, result_waiter& w) noexcept;
     static void remove_waiter(result_waiter& w) noexcept;
@@ -176,6 +204,7 @@ class queue_core final : public store_listener,
     bool closed = false;
 
   private:
+    class upkeep_turn;
     struct text_hash {
         using is_transparent = void;
         std::size_t operator()(std::string_view s) const noexcept {
@@ -185,6 +214,8 @@ class queue_core final : public store_listener,
     template <typename T>
     using by_name = std::unordered_map<std::string, std::unique_ptr<T>, text_hash, std::equal_to<>>;
 
+    static asio::awaitable<void> upkeep(std::shared_ptr<queue_core> self);
+    bool has_handler(std::string_view kind) const noexcept;
     void fail(job_record& job, job_outcome&& outcome, wake_list& wakes);
     void finish(job_record& job, job_state state, wake_list& wakes);
     void record_error(job_record& job, std::string text);
@@ -200,15 +231,15 @@ class queue_core final : public store_listener,
 
     std::shared_ptr<runtime> runtime_;
     queue_options options_;
-    std::unique_ptr<job_store> store_;
     by_name<kind_entry> kinds_;
     by_name<queue_entry> queues_;
+    std::unique_ptr<job_store> store_; // its jobs refer to kinds and queues
     std::deque<handler> handlers_; // by kind_entry::index; a deque, so that lanes can refer to them
     std::unordered_map<std::string, validator, text_hash, std::equal_to<>> validators_;
     std::atomic<bool> validates_ = false; // spares the lock where nobody validates
     std::optional<metrics_scope> metrics_;
     job_id_generator ids_;
-    std::uint64_t random_ = 0x9e3779b97f4a7c15U;
+    std::uint64_t random_; // never zero
     moment at_;
     duration wall_offset_{};
     time_point wall_read_at_ = time_point::min();

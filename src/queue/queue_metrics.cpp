@@ -3,15 +3,16 @@
 namespace lifeguard::detail {
 namespace {
 
-constexpr job_state all_states[] = {job_state::scheduled, job_state::available, job_state::executing,
-                                    job_state::retryable, job_state::completed, job_state::cancelled,
-                                    job_state::discarded};
+constexpr job_state all_states[] = {
+    job_state::scheduled, job_state::available, job_state::executing, job_state::retryable,
+    job_state::completed, job_state::cancelled, job_state::discarded};
 
 } // namespace
 
 void queue_core::open() {
     context_hooks::of(runtime_->executor).add(weak_from_this());
-    const auto counter_of = [this](const char* name, const char* help, std::uint64_t figures::*which) {
+    const auto counter_of = [this](const char* name, const char* help,
+                                   std::uint64_t figures::* which) {
         metrics_->make_counter(name, help, {}, [weak = weak_from_this(), which]() -> double {
             const auto self = weak.lock();
             if (!self)
@@ -30,7 +31,7 @@ void queue_core::open() {
 }
 
 /// With the lock held; the callbacks take it when they are read.
-void queue_core::describe_metrics(const queue_entry& queue) {
+void queue_core::describe_metrics(const queue_entry& queue) try {
     for (const job_state state : all_states) {
         metrics_->make_gauge("lifeguard_jobs", "Jobs by state.",
                              {{"queue", queue.name}, {"state", std::string(name_of(state))}},
@@ -42,6 +43,8 @@ void queue_core::describe_metrics(const queue_entry& queue) {
                                  return static_cast<double>(entry->count(state));
                              });
     }
+} catch (const error&) {
+    // The registry takes no more label sets: this queue has no gauges, and works.
 }
 
 } // namespace lifeguard::detail

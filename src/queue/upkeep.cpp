@@ -10,17 +10,14 @@ class upkeep_deadline final : public deadline {
     explicit upkeep_deadline(std::weak_ptr<queue_core> core) noexcept : core_(std::move(core)) {}
 
     void expired(time_point) override {
-        const auto core = core_.lock();
-        if (!core)
-            return;
-        wake_list wakes;
-        {
-            const std::lock_guard lock(core->shared().mutex);
-            armed_at = time_point::max();
-            if (parked.is_parked())
-                wakes.add(parked);
-        }
-        wakes.run();
+        if (const auto core = core_.lock())
+            wake(*core, [this] { armed_at = time_point::max(); });
+    }
+
+    /// The upkeep is asked to end.
+    void stop() {
+        if (const auto core = core_.lock())
+            wake(*core, [this] { stopped = true; });
     }
 
     // Guarded by the engine's lock.
@@ -29,7 +26,39 @@ class upkeep_deadline final : public deadline {
     bool stopped = false;
 
   private:
+    template <typename F>
+    void wake(queue_core& core, F note) {
+        wake_list wakes;
+        {
+            const std::lock_guard lock(core.shared().mutex);
+            note();
+            if (parked.is_parked())
+                wakes.add(parked);
+        }
+        wakes.run();
+    }
+
     const std::weak_ptr<queue_core> core_;
+};
+
+/// While it lives, the queue has an upkeep.
+class queue_core::upkeep_turn {
+  public:
+    explicit upkeep_turn(queue_core& core) noexcept : core_(core) {}
+    ~upkeep_turn() {
+        std::shared_ptr<upkeep_deadline> mine;
+        {
+            const std::lock_guard lock(core_.shared().mutex);
+            mine.swap(core_.upkeep_);
+        }
+        if (mine)
+            core_.shared().deadlines->disarm(*mine);
+    }
+    upkeep_turn(const upkeep_turn&) = delete;
+    upkeep_turn& operator=(const upkeep_turn&) = delete;
+
+  private:
+    queue_core& core_;
 };
 
 namespace {
@@ -38,12 +67,23 @@ namespace {
 /// often.
 constexpr duration longest_sleep = std::chrono::minutes(1);
 
+/// How many jobs are moved on in one go, so that nobody waits long for the lock when a million are
+/// due at once.
+constexpr std::size_t batch_max = 500;
+
 } // namespace
 
 void queue_core::tick(wake_list& wakes) {
-    while (job_record* job = index().make_due(at_.wall_ns()))
+    for (std::size_t n = 0; n < batch_max; ++n) {
+        job_record* job = index().make_due(at_.wall_ns());
+        if (job == nullptr)
+            break;
         became_available(*job, wakes);
-    while (job_record* job = index().expired(at_.now_ns())) {
+    }
+    for (std::size_t n = 0; n < batch_max; ++n) {
+        job_record* job = index().expired(at_.now_ns());
+        if (job == nullptr)
+            break;
         ++counts.lease_timeouts;
         job_outcome lost;
         lost.what = job_outcome::kind::crashed;
@@ -70,42 +110,38 @@ void queue_core::hurry_upkeep(wake_list& wakes) {
     if (next >= upkeep_->armed_at)
         return;
     upkeep_->armed_at = next;
+    // Not `arm`: another thread's call for a moment before ours may come first.
     wakes.defer([self = shared_from_this(), deadline = upkeep_, next] {
-        self->shared().deadlines->arm(*deadline, next);
+        self->shared().deadlines->arm_earlier(*deadline, next);
     });
 }
 
-asio::awaitable<void> queue_core::run_upkeep() {
-    const auto self = shared_from_this();
-    const auto deadline = std::make_shared<upkeep_deadline>(weak_from_this());
+asio::awaitable<void> queue_core::run_upkeep() { return upkeep(shared_from_this()); }
+
+asio::awaitable<void> queue_core::upkeep(std::shared_ptr<queue_core> self) {
+    std::mutex& mutex = self->runtime_->mutex;
+    const auto deadline = std::make_shared<upkeep_deadline>(self);
     co_await asio::this_coro::throw_if_cancelled(false);
     {
-        const std::lock_guard lock(runtime_->mutex);
-        upkeep_ = deadline;
+        const std::lock_guard lock(mutex);
+        if (self->upkeep_)
+            throw error(errc::already_started, "the queue's upkeep");
+        self->upkeep_ = deadline;
     }
+    const upkeep_turn turn(*self);
     auto park = [&](resumption r) {
         auto slot = r.get_cancellation_slot();
-        if (slot.is_connected()) {
-            slot.assign([this, deadline](asio::cancellation_type) {
-                wake_list wakes;
-                {
-                    const std::lock_guard lock(runtime_->mutex);
-                    deadline->stopped = true;
-                    if (deadline->parked.is_parked())
-                        wakes.add(deadline->parked);
-                }
-                wakes.run();
-            });
-        }
+        if (slot.is_connected())
+            slot.assign([deadline](asio::cancellation_type) { deadline->stop(); });
         wake_list wakes;
         bool parks = false;
         {
-            const std::lock_guard lock(runtime_->mutex);
-            read_clock();
-            parks = !closed && !deadline->stopped && next_tick() > at_.now;
+            const std::lock_guard lock(mutex);
+            self->read_clock();
+            parks = !self->closed && !deadline->stopped && self->next_tick() > self->at_.now;
             if (parks) {
-                parked.park(deadline->parked, std::move(r));
-                hurry_upkeep(wakes);
+                self->parked.park(deadline->parked, std::move(r));
+                self->hurry_upkeep(wakes);
             }
         }
         wakes.run();
@@ -115,11 +151,11 @@ asio::awaitable<void> queue_core::run_upkeep() {
     for (;;) {
         wake_list wakes;
         {
-            const std::lock_guard lock(runtime_->mutex);
-            if (deadline->stopped || closed)
+            const std::lock_guard lock(mutex);
+            if (deadline->stopped || self->closed)
                 break;
-            read_clock();
-            tick(wakes);
+            self->read_clock();
+            self->tick(wakes);
         }
         wakes.run();
         co_await suspend(park);
@@ -127,10 +163,6 @@ asio::awaitable<void> queue_core::run_upkeep() {
         if (state.cancelled() != asio::cancellation_type::none)
             break;
     }
-    runtime_->deadlines->disarm(*deadline);
-    const std::lock_guard lock(runtime_->mutex);
-    if (upkeep_ == deadline)
-        upkeep_.reset();
 }
 
 } // namespace lifeguard::detail

@@ -2,11 +2,18 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
+#include <random>
 
 namespace lifeguard::detail {
 namespace {
 
 constexpr std::size_t first_buckets = 1024;
+
+std::uint64_t random_seed() {
+    std::random_device device;
+    return (std::uint64_t{device()} << 32) | device();
+}
 
 bool wants(const take_filter& filter, const kind_entry& kind) noexcept {
     switch (filter.which) {
@@ -44,7 +51,7 @@ job_record* first_of(queue_entry& queue, const take_filter& filter) noexcept {
 
 job_index::job_index(retention keep)
     : buckets_(first_buckets),
-      jobs_(table::bucket_traits(buckets_.data(), buckets_.size())),
+      jobs_(table::bucket_traits(buckets_.data(), buckets_.size()), id_hash(random_seed())),
       keep_(keep) {}
 
 job_index::~job_index() {
@@ -73,8 +80,8 @@ job_record& job_index::insert(std::unique_ptr<job_record> owned, std::int64_t wa
     return job;
 }
 
-// Linear hashing: each insertion splits one bucket, so no insertion waits for a whole table to be
-// moved.
+// Linear hashing: each insertion splits one bucket, so no insertion rehashes a whole table. At a
+// power of two the heads of the buckets move to a larger array, a pointer each.
 void job_index::grow_table() {
     if (jobs_.size() < jobs_.split_count())
         return;
@@ -118,6 +125,7 @@ void job_index::take(job_record& job) {
     set_state(job, job_state::executing);
     ++job.delivery;
     job.started = false;
+    job.acknowledged = false;
 }
 
 void job_index::watch_lease(job_record& job, std::int64_t until) {
@@ -222,19 +230,26 @@ void job_index::set_state(job_record& job, job_state state) noexcept {
     job.state = state;
 }
 
+/// Where a job that comes back belongs. It was taken from near one of the ends, so it is looked for
+/// from both.
+place_list::iterator job_index::place_in(place_list& list, std::uint64_t sequence) noexcept {
+    auto front = list.begin();
+    auto back = list.end();
+    for (;; ++front, --back) {
+        if (front->sequence > sequence)
+            return front;
+        if (std::prev(back)->sequence < sequence)
+            return back;
+    }
+}
+
 void job_index::make_ready(job_record& job) {
     ready_lane& lane = lane_of(job);
     place_list& list = lane.by_priority[job.priority];
-    if (list.empty() || list.back().sequence < job.sequence) {
+    if (list.empty() || list.back().sequence < job.sequence)
         list.push_back(job);
-    } else {
-        // One that comes back unattempted: it was taken from the front, so its old place is near
-        // there.
-        auto at = list.begin();
-        while (at->sequence < job.sequence)
-            ++at;
-        list.insert(at, job);
-    }
+    else
+        list.insert(place_in(list, job.sequence), job);
     lane.occupied = static_cast<std::uint16_t>(lane.occupied | (1U << job.priority));
     ++job.queue->ready;
 }

@@ -95,6 +95,19 @@ class job_index {
         using type = job_id;
         const job_id& operator()(const job_record& job) const noexcept { return job.id; }
     };
+    /// Seeded, because clients may choose ids: nobody can make many of them meet in one bucket.
+    class id_hash {
+      public:
+        explicit id_hash(std::uint64_t seed) noexcept : seed_(seed) {}
+        std::size_t operator()(const job_id& id) const noexcept {
+            std::uint64_t h = (id.low() ^ seed_) * 0x9e3779b97f4a7c15U;
+            h = (h ^ (h >> 32) ^ id.high()) * 0xd6e8feb86659fd93U;
+            return static_cast<std::size_t>(h ^ (h >> 32));
+        }
+
+      private:
+        std::uint64_t seed_;
+    };
     struct sooner {
         bool operator()(const job_record& a, const job_record& b) const noexcept {
             return a.due != b.due ? a.due < b.due : a.sequence < b.sequence;
@@ -102,13 +115,14 @@ class job_index {
     };
     using table = boost::intrusive::unordered_set<
         job_record, boost::intrusive::base_hook<id_hook>, boost::intrusive::key_of_value<key_of>,
-        boost::intrusive::hash<std::hash<job_id>>, boost::intrusive::power_2_buckets<true>,
+        boost::intrusive::hash<id_hash>, boost::intrusive::power_2_buckets<true>,
         boost::intrusive::incremental<true>>;
     using timeline = boost::intrusive::multiset<job_record, boost::intrusive::base_hook<time_hook>,
                                                 boost::intrusive::compare<sooner>>;
 
     static ready_lane& lane_of(job_record& job);
     static void set_state(job_record& job, job_state state) noexcept;
+    static place_list::iterator place_in(place_list& list, std::uint64_t sequence) noexcept;
     static void make_ready(job_record& job);
     static void unready(job_record& job) noexcept;
     void detach(job_record& job) noexcept;

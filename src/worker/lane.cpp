@@ -26,8 +26,7 @@ asio::awaitable<void> lane::run(std::shared_ptr<lane> self) {
         bool parked = false;
         {
             const std::lock_guard lock(pool.mutex());
-            pool.jobs().read_clock();
-            parked = pool.park(*self, r, wakes);
+            parked = pool.park(*self, r, wakes); // the time of the look just before will do
         }
         wakes.run();
         if (!parked)

@@ -363,6 +363,14 @@ void pool_core::arm(time_point at, wake_list& wakes) {
         [this, keep = shared_from_this(), d = deadline_, at] { shared().deadlines->arm(*d, at); });
 }
 
+void pool_core::rest(wake_list& wakes) {
+    const bool alive = std::ranges::any_of(workers_, [](const auto& w) { return w->alive; });
+    if (alive || !checkouts_.empty() || armed_at_ == time_point::max() || !deadline_)
+        return;
+    armed_at_ = time_point::max();
+    wakes.defer([this, keep = shared_from_this(), d = deadline_] { shared().deadlines->disarm(*d); });
+}
+
 void pool_core::on_deadline(time_point) {
     wake_list wakes;
     {
@@ -440,6 +448,12 @@ void pool_core::await_checkout(execution& e, time_point until, wake_list& wakes)
         --at;
     checkouts_.insert(at, e);
     arm(checkouts_.front().checkout_until, wakes);
+}
+
+void pool_core::leave_checkout(execution& e, wake_list& wakes) {
+    e.started();
+    if (checkouts_.empty())
+        rest(wakes);
 }
 
 void pool_core::withdraw_late(wake_list& wakes) {

@@ -70,6 +70,8 @@ class execution final : public result_waiter,
             checkout_hook::unlink();
     }
 
+    bool waits_for_worker() const noexcept { return checkout_hook::is_linked(); }
+
     time_point checkout_until = time_point::max();
     bool exhausted = false; ///< nobody started it in time
 };
@@ -127,6 +129,7 @@ class pool_core final : public taker,
     void await_checkout(execution& e, time_point until, wake_list& wakes);
     void assign_least_busy(job_record& job, wake_list& wakes);
     void withdraw_late(wake_list& wakes);
+    void leave_checkout(execution& e, wake_list& wakes);
 
     /// A supervisor of the permanent workers, for one run of the pool.
     supervisor make_supervisor();
@@ -187,6 +190,8 @@ class pool_core final : public taker,
     void trip(worker& w, wake_list& wakes);
     void arm(time_point at, wake_list& wakes);
     void on_deadline(time_point now);
+    /// Lets go of the timer when nobody lives and nobody waits: it would keep io_context::run() from returning.
+    void rest(wake_list& wakes);
     void want_overflow(wake_list& wakes);
     void start_overflow();
     static asio::awaitable<void> start_overflow_child(supervisor s, child_spec spec);

@@ -16,11 +16,13 @@ class pool_metrics {
   public:
     pool_metrics(std::weak_ptr<pool_core> pool, runtime& shared, const std::string& name);
 
+    // With the engine's lock held.
+
     /// A job was started so long after it became available.
-    void waited(duration d) noexcept { waits_.observe(d); }
+    void waited(duration d) noexcept { waits_.observe_serialised(d); }
     /// An attempt took so long.
     void ran(duration d, bool failed) noexcept {
-        (failed ? failures_ : successes_).observe(d);
+        (failed ? failures_ : successes_).observe_serialised(d);
         if (seed_durations_ != nullptr)
             seed_durations_->observe(std::chrono::duration<double, std::milli>(d).count());
     }

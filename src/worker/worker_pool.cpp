@@ -40,9 +40,15 @@ class executing {
   public:
     executing(pool_core& pool, execution& e) noexcept : pool_(pool), execution_(e) {}
     ~executing() {
-        const std::lock_guard lock(pool_.mutex());
-        execution_.started(); // leaves the list of those who wait for a worker
-        queue_core::remove_waiter(execution_);
+        if (execution_.got == result_waiter::answer::finished && !execution_.waits_for_worker())
+            return; // the usual end: nothing is linked any more
+        wake_list wakes;
+        {
+            const std::lock_guard lock(pool_.mutex());
+            pool_.leave_checkout(execution_, wakes);
+            queue_core::remove_waiter(execution_);
+        }
+        wakes.run();
     }
     executing(const executing&) = delete;
     executing& operator=(const executing&) = delete;

@@ -229,6 +229,7 @@ void pool_core::kill_worker(worker& w, verdict_of_kill verdict, wake_list& wakes
     }
     if (verdict == verdict_of_kill::charged)
         ++figures.killed_total;
+    rest(wakes);
     log_worker(w, verdict == verdict_of_kill::charged ? "worker_killed" : "worker_stopped", wakes);
 }
 

@@ -123,7 +123,12 @@ LIFEGUARD_TEST(many_share_one_alarm_that_is_set_seldom) {
     for (int i = 0; i < 99; ++i)
         service->disarm(*all[static_cast<std::size_t>(i)]);
     BOOST_TEST(time->sets == 1);
-    ctx.advance(1s); // the alarm rings for what is gone, and is set for what is left
+    names never;
+    const auto late = never.make("l");
+    service->arm(*late, now + 1h);
+    service->disarm(*late);
+    BOOST_TEST(time->sets == 1); // an alarm that is early only costs a look
+    ctx.advance(1s);             // the alarm rings for what is gone, and is set for what is left
     BOOST_TEST(expired == 0);
     BOOST_TEST(time->sets == 2);
     ctx.advance(99ms);
@@ -174,6 +179,23 @@ LIFEGUARD_TEST(arming_again_moves_it_either_way) {
     ctx.advance(500ms);
     BOOST_TEST(seen.expired == "a");
     service->arm(*a, ctx.time->now() + 1s); // after it has expired
+    ctx.advance(1h);
+    BOOST_TEST(seen.expired == "aa");
+}
+
+LIFEGUARD_TEST(arming_earlier_never_postpones) {
+    const auto service = deadline_service::of(ctx.executor(), ctx.time);
+    names seen;
+    const auto a = seen.make("a");
+    const auto now = ctx.time->now();
+    service->arm_earlier(*a, now + 5s);
+    service->arm_earlier(*a, now + 9s);
+    BOOST_TEST((ctx.time->next_alarm() == now + 5s));
+    service->arm_earlier(*a, now + 2s);
+    BOOST_TEST(service->armed() == 1u);
+    ctx.advance(2s);
+    BOOST_TEST(seen.expired == "a");
+    service->arm_earlier(*a, now + 9s); // it is armed no more
     ctx.advance(1h);
     BOOST_TEST(seen.expired == "aa");
 }

@@ -57,12 +57,16 @@ BOOST_AUTO_TEST_CASE(a_bound_belongs_to_its_range) {
 }
 
 BOOST_AUTO_TEST_CASE(durations_are_observed_in_seconds) {
-    histogram h({0.1, 1});
-    h.observe(duration(100ms));
-    h.observe(duration(1500ms));
+    histogram any({0.1, 1}), serialised({0.1, 1});
+    for (const duration value : {100ms, 1500ms}) {
+        any.observe(value);
+        serialised.observe_serialised(value);
+    }
     const std::vector<std::uint64_t> expected{1, 0, 1};
-    BOOST_TEST(h.counts() == expected, boost::test_tools::per_element());
-    BOOST_TEST(h.sum() == 1.6, boost::test_tools::tolerance(1e-9));
+    for (const histogram* h : {&any, &serialised}) {
+        BOOST_TEST(h->counts() == expected, boost::test_tools::per_element());
+        BOOST_TEST(h->sum() == 1.6, boost::test_tools::tolerance(1e-9));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(the_same_name_and_labels_are_the_same_object) {

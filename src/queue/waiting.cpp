@@ -1,0 +1,209 @@
+// Who waits for jobs, for their results, or for space.
+
+#include "queue/queue_core.hpp"
+#include "queue/saturate.hpp"
+
+namespace lifeguard::detail {
+namespace {
+
+/// Ends a timed wait when its time is up. Outlives the waiting frame, so it looks before it acts.
+class wait_deadline final : public deadline {
+  public:
+    wait_deadline(std::shared_ptr<queue_core> core, timed_wait& w)
+        : core_(std::move(core)), wait_(&w) {}
+
+    void expired(time_point) override {
+        wake_list wakes;
+        {
+            const std::lock_guard lock(core_->shared().mutex);
+            if (wait_ != nullptr)
+                wait_->finish(timed_wait::end::timed_out, wakes);
+        }
+        wakes.run();
+    }
+
+    /// The frame that it would wake ends.
+    void forget() noexcept {
+        {
+            const std::lock_guard lock(core_->shared().mutex);
+            wait_ = nullptr;
+        }
+        core_->shared().deadlines->disarm(*this);
+    }
+
+  private:
+    const std::shared_ptr<queue_core> core_;
+    timed_wait* wait_;
+};
+
+} // namespace
+
+void queue_core::add_taker(queue_entry& queue, taker& t) { queue.takers.push_back(&t); }
+
+void queue_core::remove_taker(queue_entry& queue, taker& t) noexcept {
+    std::erase(queue.takers, &t);
+}
+
+void queue_core::offer(queue_entry& queue, wake_list& wakes) {
+    // By position: a taker that has what it wanted may leave while it is asked.
+    for (std::size_t i = 0; i < queue.takers.size() && queue.ready != 0; ++i)
+        queue.takers[i]->offer(wakes);
+}
+
+void queue_core::grant_space(queue_entry& queue, wake_list& wakes) {
+    while (!queue.space_waiters.empty() &&
+           queue.unfinished() + queue.reserved < options_.jobs_max) {
+        auto& next = static_cast<space_wait&>(queue.space_waiters.front());
+        queue.space_waiters.pop_front();
+        if (next.over())
+            continue; // about to leave without it
+        ++queue.reserved;
+        next.finish(timed_wait::end::served, wakes);
+    }
+}
+
+asio::awaitable<void> queue_core::wait_until(timed_wait& w, time_point until) {
+    const auto self = shared_from_this();
+    const auto deadline = std::make_shared<wait_deadline>(self, w);
+    struct forgetting {
+        wait_deadline& what;
+        ~forgetting() { what.forget(); }
+    };
+    const forgetting guard{*deadline};
+    if (until != time_point::max())
+        runtime_->deadlines->arm(*deadline, until);
+
+    auto park = [&](resumption r) {
+        auto slot = r.get_cancellation_slot();
+        if (slot.is_connected()) {
+            slot.assign([this, &w](asio::cancellation_type) {
+                wake_list wakes;
+                {
+                    const std::lock_guard lock(runtime_->mutex);
+                    w.finish(timed_wait::end::cancelled, wakes);
+                }
+                wakes.run();
+            });
+        }
+        {
+            const std::lock_guard lock(runtime_->mutex);
+            if (!w.over() && !closed) {
+                parked.park(w, std::move(r));
+                return;
+            }
+        }
+        asio::post(std::move(r));
+    };
+    co_await suspend(park);
+}
+
+void queue_core::add_waiter(job_record& job, result_waiter& w) noexcept {
+    w.job = &job;
+    w.next = std::exchange(job.waiters, &w);
+}
+
+void queue_core::remove_waiter(result_waiter& w) noexcept {
+    if (w.job == nullptr)
+        return;
+    for (result_waiter** link = &w.job->waiters; *link != nullptr; link = &(*link)->next) {
+        if (*link == &w) {
+            *link = w.next;
+            break;
+        }
+    }
+    w.job = nullptr;
+}
+
+void queue_core::answer(job_record& job, wake_list& wakes) {
+    result_waiter* next = std::exchange(job.waiters, nullptr);
+    while (next != nullptr) {
+        result_waiter& w = *next;
+        next = w.next;
+        w.job = nullptr;
+        answer(job, w, next == nullptr);
+        if (w.is_parked())
+            wakes.add(w, true);
+    }
+}
+
+void queue_core::answer(job_record& job, result_waiter& w, bool last) {
+    w.got = result_waiter::answer::finished;
+    w.state = job.state;
+    if (job.state != job_state::completed) {
+        w.error = last_error_;
+        if (job.errors && !job.errors->empty())
+            w.error_text = job.errors->back().text;
+        return;
+    }
+    w.lent_result = job.result_lent;
+    if (w.takes_result && last && !job.result.is_primitive()) {
+        w.result = std::move(job.result);
+        job.result_lent = true;
+    } else {
+        w.result = job.result;
+    }
+}
+
+void queue_core::add_result_waiter(job_record& job, result_waiter& w) {
+    if (is_final(job.state))
+        answer(job, w, true);
+    else
+        add_waiter(job, w);
+}
+
+json queue_core::result_of(result_waiter&& w, const job_id& id) {
+    const auto job = [&] { return "job " + id.to_string(); };
+    switch (w.got) {
+    case result_waiter::answer::finished:
+        break;
+    case result_waiter::answer::timed_out:
+        throw error(errc::timeout, job() + ": still not finished");
+    case result_waiter::answer::none:
+    case result_waiter::answer::stored:
+    case result_waiter::answer::withdrawn:
+    case result_waiter::answer::cancelled:
+    case result_waiter::answer::closed:
+        throw boost::system::system_error(asio::error::operation_aborted, job());
+    }
+    if (w.state == job_state::completed) {
+        if (w.lent_result)
+            throw error(errc::not_found, job() + ": its result was handed to who executed it");
+        return std::move(w.result);
+    }
+    const errc code = w.state == job_state::cancelled ? errc::job_cancelled : errc::job_discarded;
+    throw error(code, job() + ": " + w.error_text);
+}
+
+void queue_core::detach(result_waiter& w) {
+    wake_list wakes;
+    {
+        const std::lock_guard lock(runtime_->mutex);
+        if (!w.is_parked())
+            return;
+        w.started(); // the job is not to be withdrawn on behalf of nobody
+        remove_waiter(w);
+        w.got = result_waiter::answer::cancelled;
+        wakes.add(w);
+    }
+    wakes.run();
+}
+
+asio::awaitable<void> queue_core::wait(result_waiter& w) {
+    const auto self = shared_from_this();
+    auto park = [&](resumption r) {
+        auto slot = r.get_cancellation_slot();
+        if (slot.is_connected())
+            slot.assign(detach_on_cancel(w));
+        {
+            const std::lock_guard lock(runtime_->mutex);
+            if (w.got == result_waiter::answer::none && !closed) {
+                parked.park(w, std::move(r));
+                return;
+            }
+        }
+        asio::post(std::move(r));
+    };
+    co_await suspend(park);
+}
+
+} // namespace lifeguard::detail

@@ -1,0 +1,28 @@
+#include "conformance/stores.hpp"
+
+#include <vector>
+
+namespace lifeguard::test {
+namespace {
+
+const std::vector<store_under_test>& stores() {
+    static const std::vector<store_under_test> all{
+        {"memory", [] { return memory_store(); }},
+    };
+    return all;
+}
+
+} // namespace
+
+void on_every_store(void (*body)(test_context& ctx, const store_under_test& kept)) {
+    for (const store_under_test& kept : stores()) {
+        for (const int threads : {1, 2}) {
+            BOOST_TEST_CONTEXT("store: " << kept.name << ", threads: " << threads) {
+                test_context ctx(threads);
+                body(ctx, kept);
+            }
+        }
+    }
+}
+
+} // namespace lifeguard::test
