@@ -5,7 +5,6 @@
 #include "support/allocations.hpp"
 #include "support/floor.hpp"
 #include "support/report.hpp"
-
 #include <lifeguard/lifeguard.hpp>
 #include <lifeguard/metrics.hpp>
 
@@ -21,7 +20,6 @@ using namespace bench;
 using clock_type = std::chrono::steady_clock;
 
 constexpr int workers = 10;
-
 
 void run(asio::io_context& io, int threads) {
     std::vector<std::thread> others;
@@ -84,9 +82,7 @@ enum class load { trivial, json_120, busy_20us };
 constexpr const char* payload_120 =
     R"({"user":"4711","action":"resize","width":640,"height":480,"format":"webp","quality":85,"meta":{"tenant":"acme","try":1}})";
 
-asio::awaitable<lifeguard::json> trivial(lifeguard::job_context&) {
-    co_return 1;
-}
+asio::awaitable<lifeguard::json> trivial(lifeguard::job_context&) { co_return 1; }
 
 asio::awaitable<lifeguard::json> parsing(lifeguard::job_context& job) {
     co_return job.payload().at("width").get<int>() * 2;
@@ -124,8 +120,9 @@ measured pool_run(int callers, int jobs, int threads, load what, proof* counted 
                         }};
     const auto call = [&]() -> asio::awaitable<void> {
         for (int i = 0; i < each; ++i) {
-            lifeguard::new_job job = what == load::json_120 ? lifeguard::new_job::from_text("job", payload_120)
-                                                            : lifeguard::new_job("job");
+            lifeguard::new_job job = what == load::json_120
+                                         ? lifeguard::new_job::from_text("job", payload_120)
+                                         : lifeguard::new_job("job");
             co_await pool.execute(std::move(job));
         }
         remaining.done();
@@ -199,7 +196,8 @@ double idle_cpu_ms(double for_seconds) {
         return ms(used.ru_utime) + ms(used.ru_stime);
     };
     const double before = cpu();
-    io.run_for(std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(for_seconds)));
+    io.run_for(std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::duration<double>(for_seconds)));
     return cpu() - before;
 }
 
@@ -234,7 +232,8 @@ int main(int argc, char** argv) {
     const int jobs = r.quick() ? 20'000 : 400'000;
     if (r.has("--profile")) {
         const int callers = std::atoi(argv[argc - 1]);
-        std::printf("%d callers: %.1f ns per job\n", callers, pool_run(callers, jobs, 1, load::trivial).ns);
+        std::printf("%d callers: %.1f ns per job\n", callers,
+                    pool_run(callers, jobs, 1, load::trivial).ns);
         return 0;
     }
     r.config("jobs", jobs);
@@ -261,13 +260,15 @@ int main(int argc, char** argv) {
     r.figure("ratio_100", hundred.ratio, "execute / floor (must: 2.5)");
     r.figure("ratio_1000", thousand.ratio, "execute / floor (must: 2.5)");
     r.figure("executes_per_second_100", 1e9 / hundred.pool_ns, "one thread");
-    r.figure("two_threads_ratio", two.ratio, "execute / floor on two threads, 100 callers (must: 2.5)");
+    r.figure("two_threads_ratio", two.ratio,
+             "execute / floor on two threads, 100 callers (must: 2.5)");
 
     std::vector<double> speedups;
     for (int i = 0; i < (r.quick() ? 1 : 5); ++i)
         speedups.push_back(pool_run(100, jobs / 10, 1, load::busy_20us).ns /
                            pool_run(100, jobs / 10, 2, load::busy_20us).ns);
-    r.figure("cpu_speedup", median(speedups), "20 us handlers, two threads against one (must: 1.6)");
+    r.figure("cpu_speedup", median(speedups),
+             "20 us handlers, two threads against one (must: 1.6)");
 
     proof counted;
     const measured detail = pool_run(100, jobs, 1, load::trivial, &counted);
@@ -277,8 +278,10 @@ int main(int argc, char** argv) {
     r.figure("idle_cpu_ms", idle_cpu_ms(r.quick() ? 1 : 10), "100 idle pools, 10 s (must: 10)");
     r.figure("bytes_per_queued_job", bytes, "beyond the payload (must: 400)");
     r.figure("jobs", static_cast<double>(counted.jobs), "executed in the run that was counted");
-    r.figure("jobs_per_worker_min", static_cast<double>(counted.jobs_per_worker_min), "by the least used worker");
-    r.figure("timeouts_armed", static_cast<double>(counted.timeouts_armed), "must be the number of jobs");
+    r.figure("jobs_per_worker_min", static_cast<double>(counted.jobs_per_worker_min),
+             "by the least used worker");
+    r.figure("timeouts_armed", static_cast<double>(counted.timeouts_armed),
+             "must be the number of jobs");
     r.figure("breaker_successes", static_cast<double>(counted.breaker_successes), "likewise");
     r.figure("metrics_jobs", static_cast<double>(counted.metrics_jobs), "likewise");
     r.check(counted.jobs_per_worker_min > 0, "every worker has run jobs");

@@ -15,15 +15,11 @@ namespace {
 
 std::atomic<std::uint64_t> made = 0;
 
-void count() noexcept {
-    made.fetch_add(1, std::memory_order_relaxed);
-}
+void count() noexcept { made.fetch_add(1, std::memory_order_relaxed); }
 
 } // namespace
 
-std::uint64_t bench::allocations() noexcept {
-    return made.load(std::memory_order_relaxed);
-}
+std::uint64_t bench::allocations() noexcept { return made.load(std::memory_order_relaxed); }
 
 extern "C" {
 

@@ -17,8 +17,9 @@ namespace bench {
 
 namespace asio = boost::asio;
 
-/// The floor: coroutines that hand values to others through a deque behind a mutex and get them back, each way
-/// by a post on `any_io_executor`. No jobs, no timeouts, no results to keep: what Asio alone costs.
+/// The floor: coroutines that hand values to others through a deque behind a mutex and get them
+/// back, each way by a post on `any_io_executor`. No jobs, no timeouts, no results to keep: what
+/// Asio alone costs.
 class floor_queue {
   public:
     explicit floor_queue(asio::any_io_executor executor) : executor_(std::move(executor)) {}

@@ -12,8 +12,8 @@
 
 namespace bench {
 
-/// glibc spares its atomics as long as a process has never had a second thread, which flatters by up to a
-/// factor of two. Every bench begins with this.
+/// glibc spares its atomics as long as a process has never had a second thread, which flatters by
+/// up to a factor of two. Every bench begins with this.
 inline void have_had_threads() {
     std::thread([] {}).join();
 }
@@ -24,7 +24,8 @@ inline double median(std::vector<double> values) {
     return *middle;
 }
 
-/// What a bench has to say: its configuration, then its figures; as a table, or with --json as one object.
+/// What a bench has to say: its configuration, then its figures; as a table, or with --json as one
+/// object.
 class report {
   public:
     report(std::string bench, int argc, char** argv) : bench_(std::move(bench)) {
@@ -37,7 +38,9 @@ class report {
     }
     bool quick() const { return has("--quick"); }
 
-    void config(const std::string& name, lifeguard::json value) { config_[name] = std::move(value); }
+    void config(const std::string& name, lifeguard::json value) {
+        config_[name] = std::move(value);
+    }
 
     void figure(const std::string& name, double value, const char* meaning) {
         figures_[name] = value;
@@ -63,9 +66,11 @@ class report {
 
     int finish() const {
         if (has("--json"))
-            std::printf("%s\n", lifeguard::json{{"bench", bench_}, {"config", config_}, {"figures", figures_}}
-                                    .dump()
-                                    .c_str());
+            std::printf(
+                "%s\n",
+                lifeguard::json{{"bench", bench_}, {"config", config_}, {"figures", figures_}}
+                    .dump()
+                    .c_str());
         return failed_ ? 1 : 0;
     }
 

@@ -148,7 +148,7 @@ class supervisor {
     /// so that a parent sees OTP's `shutdown` reason; `already_started` when it is called again.
     /// Cancellation: total is a request to stop, with the patience each child's spec grants;
     /// terminal cancels all children by force. Both end with every child ended, or abandoned and
-    /// counted.
+    /// counted. Lifetime: when its coroutine is destroyed before, that acts like terminal.
     asio::awaitable<void> run();
 
     /// Stops the children in reverse order and returns when `run` is about to. Any number may call,

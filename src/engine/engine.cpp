@@ -124,7 +124,8 @@ asio::awaitable<std::string> engine::tree() const { return core_->root().tree();
 
 std::string engine::metrics() const { return core_->metrics().to_prometheus(); }
 
-std::optional<double> engine::metrics_value(std::string_view metric, const metric_labels& labels) const {
+std::optional<double> engine::metrics_value(std::string_view metric,
+                                            const metric_labels& labels) const {
     return core_->metrics().value(metric, labels);
 }
 

@@ -1,7 +1,7 @@
+#include "worker/pool_options.hpp"
 #include <lifeguard/engine.hpp>
 
-#include "worker/pool_options.hpp"
-
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <limits>
@@ -223,7 +223,7 @@ engine_options load_options(const std::string& path) {
     const std::ifstream file(path, std::ios::binary);
     std::ostringstream text;
     text << file.rdbuf();
-    if (!file || text.bad()) // a directory opens, but cannot be read
+    if (!file || std::filesystem::is_directory(path))
         throw error(errc::not_found, "options file '" + path + "'");
     try {
         return parse_options(text.str());

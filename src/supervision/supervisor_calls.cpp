@@ -113,11 +113,29 @@ void supervisor::shell::begin_run() {
         throw error_about(errc::already_started, {});
 }
 
+/// Stops the children when the frame of `run` is destroyed before it has ended: its caller's
+/// context may go while theirs stays.
+class supervisor::shell::orphanage {
+  public:
+    explicit orphanage(std::shared_ptr<shell> of) noexcept : of_(std::move(of)) {}
+    orphanage(const orphanage&) = delete;
+    orphanage& operator=(const orphanage&) = delete;
+    ~orphanage() {
+        if (of_)
+            of_->request_force();
+    }
+    void are_gone() noexcept { of_.reset(); }
+
+  private:
+    std::shared_ptr<shell> of_;
+};
+
 asio::awaitable<void> supervisor::shell::run(std::shared_ptr<shell> self) {
     const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     self->begin_run();
     if (const auto end = self->at_end(true)) {
+        orphanage children(self);
         const auto cancel = [weak = std::weak_ptr<shell>(self)](asio::cancellation_type type) {
             const auto alive = weak.lock();
             if (!alive || type == asio::cancellation_type::none)
@@ -131,6 +149,7 @@ asio::awaitable<void> supervisor::shell::run(std::shared_ptr<shell> self) {
         cancel(cancelled);
         std::function<void(asio::cancellation_type)> on_cancel = cancel;
         co_await detail::reply::wait(end, std::move(on_cancel));
+        children.are_gone();
     }
     self->throw_outcome();
 }

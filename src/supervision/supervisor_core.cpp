@@ -124,12 +124,10 @@ void supervisor_core::start_ignored(supervised_child& child, last_moments& last,
 }
 
 void supervisor_core::start_refused(supervised_child& child, last_moments& last, time_point now) {
-    if (last.told_to_end()) {
-        count(last.reason);
-        emit(event::child_exited, context::shutdown, &child, last.reason);
-    } else {
+    if (last.told_to_end())
+        report_exit(child, last);
+    else
         emit(event::start_failed, context::start_error, &child, last.reason);
-    }
     const bool ending = mode_ == mode::stopping;
     answer(last.work.starter, ending ? errc::no_such_supervisor : errc::start_failed,
            last.reason.cause);

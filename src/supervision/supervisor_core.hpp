@@ -115,6 +115,7 @@ class supervisor_core {
     // The end of an incarnation.
     exit_reason judge(const supervised_child& child, child_end end) const;
     void gone(supervised_child& child, exit_reason reason, bool ignored, time_point now);
+    void report_exit(supervised_child& child, const last_moments& last);
     void after_run(supervised_child& child, last_moments& last, time_point now);
     void stay_down(supervised_child& child, last_moments& last, bool forget, time_point now);
     void resubmit(std::vector<child_request> requests, time_point now);

@@ -1,4 +1,5 @@
 // The part of supervisor_core that decides what follows when an incarnation has come to its end.
+#include "base/assert.hpp"
 #include "supervision/reasons.hpp"
 #include "supervision/supervisor_core.hpp"
 
@@ -10,7 +11,8 @@ namespace lifeguard::detail {
 void supervisor_core::ended(supervised_child& child, unsigned incarnation, child_end end,
                             time_point now) {
     if (incarnation != child.incarnation || !child.is_alive()) {
-        --figures_.abandoned_live; // only what was abandoned comes late
+        LIFEGUARD_ASSERT(figures_.abandoned_live != 0, "only what was abandoned comes late");
+        --figures_.abandoned_live;
         return;
     }
     const bool ignored = end.what == child_end::kind::ignored;
@@ -59,7 +61,7 @@ void supervisor_core::gone(supervised_child& child, exit_reason reason, bool ign
         start_refused(child, last, now);
 }
 
-void supervisor_core::after_run(supervised_child& child, last_moments& last, time_point now) {
+void supervisor_core::report_exit(supervised_child& child, const last_moments& last) {
     const bool expected =
         last.reason.what == exit_reason::kind::shutdown || forced_ ||
         (last.reason.what == exit_reason::kind::killed && child.shutdown.is_brutal());
@@ -68,7 +70,10 @@ void supervisor_core::after_run(supervised_child& child, last_moments& last, tim
                                              : context::shutdown_error;
     count(last.reason);
     emit(event::child_exited, when, &child, last.reason);
+}
 
+void supervisor_core::after_run(supervised_child& child, last_moments& last, time_point now) {
+    report_exit(child, last);
     const bool wanted = child.restart == restart_type::permanent ||
                         (child.restart == restart_type::transient && last.reason.abnormal());
     if (!wanted || last.told_to_end() || mode_ == mode::stopping)

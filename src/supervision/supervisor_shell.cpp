@@ -155,7 +155,7 @@ void supervisor::shell::request_force() {
 
 // ---- what is to be done
 
-void supervisor::shell::carry_out() {
+void supervisor::shell::carry_out() noexcept {
     carrying_out_ = true;
     while (core_.has_actions()) {
         core_.take_actions(actions_);

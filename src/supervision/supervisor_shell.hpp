@@ -109,6 +109,7 @@ class supervisor::shell final : public detail::context_bound,
         std::function<void(const supervisor_event&)> f;
     };
     class child_deadline;
+    class orphanage;
 
     /// Feeds the core: `f(*this)` on the strand, in place when the caller is there already.
     template <typename F>
@@ -119,7 +120,9 @@ class supervisor::shell final : public detail::context_bound,
     template <typename F>
     void step(F&& f);
 
-    void carry_out();
+    /// Half of what was decided would leave children that nobody knows of: no exception gets out,
+    /// and when memory ends here, so does the program.
+    void carry_out() noexcept;
     void perform(detail::action::spawn& a);
     void perform(detail::action::request_stop& a);
     void perform(detail::action::force& a);

@@ -1,8 +1,7 @@
 // Why a payload did not convert, in words that help who submitted it.
 
-#include <lifeguard/handler.hpp>
-
 #include <lifeguard/exit_reason.hpp>
+#include <lifeguard/handler.hpp>
 
 #include <algorithm>
 #include <vector>
@@ -27,7 +26,8 @@ std::string complaint(const json& payload, const conversion& convert) {
 
 /// nlohmann says which member is missing, but not which one has the wrong type. Without the member
 /// that is at fault, or one that is read before it, the complaint is another one. Of these we take
-/// all away and put back what is then missing, one by one, until the complaint is the old one again.
+/// all away and put back what is then missing, one by one, until the complaint is the old one
+/// again.
 std::string member_at_fault(const json& payload, const conversion& convert,
                             const std::string& original) {
     if (!payload.is_object() || payload.size() > members_max)

@@ -108,7 +108,6 @@ class pool_core final : public taker,
     std::mutex& mutex() noexcept { return shared().mutex; }
 
     // --- what lanes do (lock held unless said)
-    // ----------------------------------------------------------
 
     enum class next { run, idle, end };
     /// Starts the lane's next job, if there is one for it.
@@ -127,12 +126,10 @@ class pool_core final : public taker,
     void stuck(lane& l, wake_list& wakes);
 
     // --- what workers do
-    // --------------------------------------------------------------------------------
 
     asio::awaitable<void> run_worker(std::shared_ptr<worker> w);
 
     // --- what callers do (lock held)
-    // --------------------------------------------------------------------
 
     queue_entry& queue_for(const new_job& job);
     const std::string& first_queue() const noexcept { return queues_.front()->name; }

@@ -217,9 +217,8 @@ LIFEGUARD_TEST(typed_handler_gets_its_arguments) {
     r.app.handle<int>("twice", [](int n, job_context& job) -> asio::awaitable<json> {
         co_return json{n * 2, job.attempt()};
     });
-    r.app.handle<resize_args>("nothing", [](const resize_args&) -> asio::awaitable<void> {
-        co_return;
-    });
+    r.app.handle<resize_args>("nothing",
+                              [](const resize_args&) -> asio::awaitable<void> { co_return; });
     BOOST_TEST(r.execute("resize", {{"width", 640}, {"mode", "fit"}}).get() == json("fit640"));
     BOOST_TEST(r.execute("twice", 21).get() == json({42, 1}));
     BOOST_TEST(r.execute("nothing", {{"width", 1}, {"mode", ""}}).get() == json());

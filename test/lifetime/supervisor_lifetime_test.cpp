@@ -352,6 +352,26 @@ BOOST_AUTO_TEST_CASE(child_elsewhere_is_stopped_by_its_supervisor) {
     BOOST_TEST(!w.outcome);
 }
 
+BOOST_AUTO_TEST_CASE(children_end_when_the_coroutine_that_runs_them_is_destroyed) {
+    asio::io_context io(1);
+    const auto time = std::make_shared<manual_time_source>();
+    supervisor_options options;
+    options.time = time;
+    const puppet a("a");
+    supervisor sup(io.get_executor(), options, {a.spec()});
+    {
+        asio::io_context callers(1);
+        asio::co_spawn(callers, sup.run(), [](const std::exception_ptr&) {});
+        callers.poll();
+        io.poll();
+        BOOST_TEST(a.live() == 1);
+    }
+    io.restart();
+    io.poll();
+    BOOST_TEST(a.live() == 0);
+    BOOST_TEST(a.starts() == 1);
+}
+
 BOOST_AUTO_TEST_CASE(caller_s_context_ends_before_the_answer) {
     asio::io_context io(1);
     const auto time = std::make_shared<manual_time_source>();

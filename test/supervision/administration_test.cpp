@@ -2,6 +2,8 @@
 #include "supervision/puppet.hpp"
 #include <lifeguard/shielded.hpp>
 
+#include <ctime>
+
 using namespace std::chrono_literals;
 using namespace lifeguard;
 using namespace lifeguard::test;
@@ -65,6 +67,46 @@ LIFEGUARD_TEST(SUP_20_a_child_is_added_terminated_restarted_and_deleted) {
     BOOST_TEST(error_of(ctx, sup.count_children()) == gone);
     BOOST_TEST(error_of(ctx, sup.get_childspec("a")) == gone);
     BOOST_TEST(error_of(ctx, sup.tree()) == gone);
+}
+
+template <typename Handle>
+concept terminates_by = requires(supervisor sup, Handle handle) { sup.terminate_child(handle); };
+
+LIFEGUARD_TEST(SUP_21_a_child_is_not_terminated_by_its_handle) {
+    static_assert(terminates_by<std::string>);
+    static_assert(!terminates_by<started_child>);
+    static_assert(!terminates_by<child_context>);
+    const puppet a("a");
+    supervisor sup(ctx.executor(), flags(ctx), {a.spec()});
+    const auto run = ctx.spawn(sup.run());
+    ctx.settle();
+    BOOST_TEST(error_of(ctx, sup.terminate_child("a1")) == "not_found");
+    BOOST_TEST(list(ctx, sup) == "a running 1");
+    ctx.await(sup.stop());
+}
+
+// Twenty times the children may cost twenty times as much, and ten times that for a bad day.
+LIFEGUARD_TEST(SUP_61_cost_of_a_child_does_not_grow_with_their_number) {
+    const auto cost = [&](int children) {
+        supervisor sup(ctx.executor(), flags(ctx));
+        const auto run = ctx.spawn(sup.run());
+        ctx.settle();
+        const std::clock_t before = std::clock();
+        ctx.await([&]() -> asio::awaitable<void> {
+            for (int i = 0; i < children; ++i) {
+                child_spec spec(std::to_string(i), [] { return forever(); });
+                co_await sup.start_child(std::move(spec));
+            }
+            for (int i = 0; i < children; ++i)
+                co_await sup.terminate_child(std::to_string(i));
+        });
+        const std::clock_t used = std::clock() - before;
+        BOOST_TEST(sup.figures().stops_shutdown == static_cast<unsigned>(children));
+        ctx.await(sup.stop());
+        return used;
+    };
+    const std::clock_t of_500 = cost(500);
+    BOOST_TEST(cost(10'000) <= 10 * 20 * of_500);
 }
 
 LIFEGUARD_TEST(error_names_the_supervisor_and_the_child) {

@@ -296,7 +296,7 @@ LIFEGUARD_TEST(CAN_08_clean_up_that_throws_is_reported_and_the_stop_goes_on) {
 }
 
 LIFEGUARD_TEST(CAN_10_many_waiting_children_are_stopped_together) {
-    constexpr std::size_t many = 2000;
+    constexpr std::size_t many = 20'000;
     std::vector<child_spec> specs;
     for (std::size_t i = 0; i < many; ++i)
         specs.emplace_back("c" + std::to_string(i),
@@ -310,6 +310,27 @@ LIFEGUARD_TEST(CAN_10_many_waiting_children_are_stopped_together) {
     BOOST_TEST(f.stops_shutdown == many);
     BOOST_TEST(f.force_cancel_total == 0U);
     BOOST_TEST(f.abandoned_live == 0U);
+}
+
+// The one test here that waits in real time.
+BOOST_AUTO_TEST_CASE(machine_s_clock_forces_and_abandons_too) {
+    asio::io_context io(1);
+    const auto let_go = std::make_shared<detail::reply>();
+    child_spec rock("rock", [let_go] { return deaf(let_go); });
+    rock.shutdown = shutdown_policy::after(20ms);
+    supervisor_options options;
+    options.kill_grace = 10ms;
+    supervisor sup(io.get_executor(), options, {rock});
+    listener heard(sup);
+    asio::co_spawn(io, sup.run(), [let_go](const std::exception_ptr&) { let_go->arrive(); });
+    io.poll();
+    const time_point asked = real_time_source()->now();
+    sup.request_stop();
+    io.run();
+    BOOST_CHECK(real_time_source()->now() - asked >= 30ms);
+    BOOST_TEST(heard.take() == "started rock1, abandoned rock1, exited rock1 killed(abandoned), "
+                               "ended shutdown");
+    BOOST_TEST(sup.figures().abandoned_live == 0U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

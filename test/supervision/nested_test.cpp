@@ -46,6 +46,24 @@ LIFEGUARD_TEST(tree_shows_supervisors_below_supervisors) {
     BOOST_TEST(outcome(run) == "returned");
 }
 
+// Our supervisors have no init callback: the start function of a nested one is its init.
+LIFEGUARD_TEST(SUP_02_supervisor_whose_init_says_ignore_does_not_run) {
+    const puppet a("a");
+    child_spec sub("sub", [&](const child_context& self) {
+        supervisor never(self.executor(), named(ctx, "sub", 1), {a.spec()});
+        return child_body::ignore();
+    });
+    sub.type = child_type::supervisor;
+    supervisor sup(ctx.executor(), named(ctx, "top", 1), {sub});
+    const auto run = ctx.spawn(sup.run());
+    ctx.settle();
+    BOOST_TEST(list(ctx, sup) == "sub not_started 0");
+    BOOST_TEST(counts(ctx, sup) == "1,0,1,0");
+    BOOST_TEST(a.starts() == 0);
+    ctx.await(sup.stop());
+    BOOST_TEST(outcome(run) == "returned");
+}
+
 LIFEGUARD_TEST(tree_is_drawn_while_a_child_is_stuck_in_its_start) {
     child_spec stuck("stuck", [] { return forever(); });
     stuck.waits_for_ready = true;

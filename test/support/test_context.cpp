@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <sstream>
 #include <thread>
 #include <vector>
@@ -71,12 +72,14 @@ struct test_context::runner {
                 helping_ = true;
             }
             start_.notify_one();
-            // Or this thread would have run everything before the other wakes.
-            wait_until([this] { return helper_arrived_.load(); });
+            // Or this thread would have run everything before the other wakes. Counted, not
+            // flagged: the other may have come and gone before we look.
+            ++rounds_;
+            wait_until([this] { return arrived_.load() == rounds_; });
         }
         run_ready(0);
         if (helper_.joinable())
-            wait_until([this] { return !helper_arrived_.load(); });
+            wait_until([this] { return left_.load() == rounds_; });
         if (const auto failed = std::exchange(failed_, nullptr))
             std::rethrow_exception(failed);
     }
@@ -90,9 +93,9 @@ struct test_context::runner {
                     return;
                 helping_ = false;
             }
-            helper_arrived_ = true;
+            ++arrived_;
             run_ready(1);
-            helper_arrived_ = false;
+            ++left_;
         }
     }
 
@@ -135,7 +138,9 @@ struct test_context::runner {
     bool helping_ = false;
     bool quit_ = false;
     std::exception_ptr failed_;
-    std::atomic<bool> helper_arrived_ = false;
+    std::uint64_t rounds_ = 0; // with a helper
+    std::atomic<std::uint64_t> arrived_ = 0;
+    std::atomic<std::uint64_t> left_ = 0;
     std::atomic<bool> done_ = false;
     std::atomic<int> idle_ = 0;
     std::array<std::atomic<std::size_t>, 2> ran_{};

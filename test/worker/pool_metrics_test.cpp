@@ -1,12 +1,12 @@
 // What a pool tells Prometheus.
 #include "worker/rig.hpp"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-
-#include <unistd.h>
 
 using namespace std::chrono_literals;
 using namespace lifeguard;

@@ -59,7 +59,8 @@ asio::awaitable<json> misbehave(rig& r, ledger& book, job_context& job) {
 }
 
 worker_pool_options hectic(std::mt19937& random) {
-    worker_pool_options pool = workers(static_cast<unsigned>(1 + random() % 4), static_cast<unsigned>(random() % 3));
+    worker_pool_options pool =
+        workers(static_cast<unsigned>(1 + random() % 4), static_cast<unsigned>(random() % 3));
     pool.concurrency = static_cast<unsigned>(1 + random() % 3);
     pool.pull_size = static_cast<unsigned>(1 + random() % 6);
     pool.process_timeout = 20ms;
@@ -142,8 +143,8 @@ BOOST_AUTO_TEST_CASE(every_job_ends_exactly_once_under_kills_timeouts_throws_and
             std::size_t wrong = 0;
             for (const job_id& id : submitted) {
                 const job_info job = r.job(id);
-                const bool attempts_agree = job.errors.size() <= job.max_attempts &&
-                                            job.attempt <= job.max_attempts;
+                const bool attempts_agree =
+                    job.errors.size() <= job.max_attempts && job.attempt <= job.max_attempts;
                 wrong += !is_final(job.state) || book.runs(id) == 0 || !attempts_agree ? 1 : 0;
                 // Each error is an attempt; a completed job has one attempt more than errors.
                 const std::size_t charged = job.errors.size() + (job.state == job_state::completed);

@@ -1,0 +1,137 @@
+// Executes: admitted, refused, assigned, and withdrawn when no worker comes in time.
+
+#include "worker/pool_core.hpp"
+
+namespace lifeguard::detail {
+
+queue_entry& pool_core::queue_for(const new_job& job) {
+    if (job.queue.empty())
+        return *queues_.front();
+    for (queue_entry* queue : queues_)
+        if (queue->name == job.queue)
+            return *queue;
+    throw error(errc::no_such_queue, "queue '" + job.queue + "' of pool '" + options_.name + "'");
+}
+
+job_id pool_core::submit(new_job&& job, const execute_options& how, execution& e,
+                         wake_list& wakes) {
+    const time_point now = jobs_->read_clock().now;
+    refuse_when_stopped();
+    refuse_when_tripped();
+    auto record = jobs_->admit(std::move(job), queue_for(job), 1);
+    const job_id id = record->id;
+    const std::chrono::nanoseconds early(record->due - jobs_->clock().wall_ns());
+    queue_core::add_waiter(*record, e);
+    executions_.push_back(e);
+    job_record& pushed = jobs_->push(std::move(record), wakes);
+    if (how.dispatch == dispatch::least_busy)
+        assign_least_busy(pushed, wakes);
+    const duration wait =
+        how.checkout_wait < duration::zero() ? options_.checkout_wait : how.checkout_wait;
+    const bool taken = pushed.state == job_state::executing;
+    if (taken && pushed.holder == nullptr)
+        return id; // by a coroutine that waited in `job_queue::take`
+    await_checkout(e, later(later(now, std::max<duration>(early, duration::zero())), wait));
+    // Assigned to an idle lane is as good as started, and needs no alarm; should the lane lose it,
+    // who takes it back sets one.
+    if (!taken || !static_cast<worker&>(*pushed.holder).local.empty())
+        arm_checkouts();
+    return id;
+}
+
+void pool_core::refuse_when_stopped() const {
+    if (stopped_)
+        throw error(errc::stopped, "pool '" + options_.name + "'");
+}
+
+void pool_core::refuse_when_tripped() {
+    const time_point now = jobs_->clock().now;
+    duration soonest = duration::max();
+    for (const auto& w : workers_) {
+        if (!w->alive)
+            continue;
+        const duration wait = w->breaker.retry_after(now);
+        if (wait == duration::zero())
+            return;
+        soonest = std::min(soonest, wait);
+    }
+    if (soonest != duration::max())
+        throw breaker_open_error(options_.name, soonest);
+}
+
+void pool_core::await_checkout(execution& e, time_point until) {
+    e.checkout_until = until;
+    // Nearly all wait equally long, so the newest belongs at the end.
+    auto at = checkouts_.end();
+    while (at != checkouts_.begin() && std::prev(at)->checkout_until > until)
+        --at;
+    checkouts_.insert(at, e);
+}
+
+void pool_core::withdraw_late(wake_list& wakes) {
+    const time_point now = jobs_->clock().now;
+    while (!checkouts_.empty() && checkouts_.front().checkout_until <= now) {
+        execution& e = checkouts_.front();
+        checkouts_.pop_front();
+        job_record& job = *e.job;
+        if (job.state == job_state::executing) { // taken by a worker that has not come to it
+            auto& w = static_cast<worker&>(*job.holder);
+            const auto its =
+                std::ranges::find_if(w.lanes, [&](const auto& l) { return l->assigned == &job; });
+            if (its != w.lanes.end())
+                (*its)->assigned = nullptr;
+            else
+                w.local.erase(w.local.iterator_to(job));
+        }
+        e.exhausted = true;
+        ++figures.exhausted_total;
+        jobs_->withdraw(job, "no worker was free in time", wakes);
+    }
+    arm_checkouts();
+}
+
+void pool_core::arm_checkouts() {
+    if (!checkouts_.empty())
+        arm(checkouts_.front().checkout_until);
+}
+
+void pool_core::stop_accepting() {
+    wake_list wakes;
+    {
+        const std::lock_guard lock(mutex());
+        stopped_ = true;
+        while (!executions_.empty()) {
+            execution& e = executions_.front();
+            executions_.pop_front();
+            if (!e.is_parked())
+                continue; // answered, and on its way
+            e.started();
+            queue_core::remove_waiter(e);
+            e.got = result_waiter::answer::closed;
+            wakes.add(e);
+        }
+        rest();
+    }
+    wakes.run();
+}
+
+void pool_core::assign_least_busy(job_record& job, wake_list& wakes) {
+    if (job.state != job_state::available || job.kind->handlers == 0)
+        return;
+    worker* least = nullptr;
+    for (const auto& w : workers_) {
+        if (!w->alive || w->stopping || room(*w, 1) == 0)
+            continue;
+        if (least == nullptr || w->load() < least->load())
+            least = w.get();
+    }
+    if (least == nullptr)
+        return; // nobody lives: whoever comes takes it
+    jobs_->index().take(job);
+    job.holder = least;
+    least->local.push_back(job);
+    ++least->pulled;
+    hand_out(*least, wakes);
+}
+
+} // namespace lifeguard::detail

@@ -1,0 +1,170 @@
+// What the end of a run means for the breaker, the figures, the job and the lane.
+
+#include "worker/pool_core.hpp"
+
+namespace lifeguard::detail {
+
+namespace {
+
+std::string timed_out_text(duration after) {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(after).count();
+    return "timed out after " + std::to_string(ms) + " ms";
+}
+
+bool is_failure(job_outcome::kind what) noexcept {
+    switch (what) {
+    case job_outcome::kind::failed:
+    case job_outcome::kind::crashed:
+    case job_outcome::kind::retry_at:
+    case job_outcome::kind::discarded:
+        return true;
+    case job_outcome::kind::completed:
+    case job_outcome::kind::snoozed:
+    case job_outcome::kind::revoked:
+    case job_outcome::kind::returned:
+        break;
+    }
+    return false;
+}
+
+} // namespace
+
+void pool_core::tell_breaker(worker& w, const lane& l, job_outcome::kind what, wake_list& wakes) {
+    const time_point now = jobs_->clock().now;
+    const std::uint64_t opened = w.breaker.opened_total();
+    const std::uint64_t closed = w.breaker.closed_total();
+    if (what == job_outcome::kind::completed)
+        w.breaker.success(l.permit, now);
+    else if (is_failure(what))
+        w.breaker.failure(l.permit, now);
+    else
+        w.breaker.give_back(l.permit);
+    figures.breakers_opened_total += w.breaker.opened_total() - opened;
+    figures.breakers_closed_total += w.breaker.closed_total() - closed;
+    if (w.breaker.opened_total() != opened || w.breaker.closed_total() != closed)
+        log_breaker(w, wakes);
+}
+
+pool_core::next pool_core::finish(lane& l, job_outcome&& outcome) {
+    wake_list wakes;
+    std::unique_lock lock(mutex());
+    const time_point now = jobs_->read_clock().now;
+    job_record& job = *l.job;
+    worker& w = *l.owner;
+
+    const bool timed_out = l.reached != lane::step::running;
+    if (outcome.what == job_outcome::kind::failed && timed_out) {
+        outcome.text = timed_out_text(l.timeout);
+        outcome.error = std::make_exception_ptr(
+            error(errc::timeout, "job " + job.id.to_string() + " " + outcome.text));
+    } else if (outcome.what == job_outcome::kind::failed && l.returning) {
+        outcome.what = job_outcome::kind::returned;
+    } else if (outcome.what == job_outcome::kind::failed && options_.let_it_crash && !l.abandoned) {
+        outcome.what = job_outcome::kind::crashed;
+        w.crash = outcome.error;
+    }
+    const bool current =
+        job.state == job_state::executing && job.holder == &l && job.delivery == l.delivery;
+    if (l.reached == lane::step::stuck)
+        log_unstuck(l, now, wakes);
+    if (!l.abandoned) {
+        --w.busy;
+        tell_breaker(w, l, outcome.what, wakes);
+        count_attempt(w, l, outcome, wakes);
+        w.acked += current ? 1 : 0;
+    }
+    l.job = nullptr;
+    l.due = time_point::max();
+    if (current)
+        jobs_->settle(job, std::move(outcome), wakes);
+    job_index::unpin(job);
+    if (w.crash && !l.abandoned) {
+        w.stopping = true;
+        leave_idle(w);
+    }
+    if (w.stopping)
+        wake_worker(w, wakes);
+    else if (!w.idle.empty() && room(w, 1) != 0)
+        untrip(w, wakes);
+    const next what = advance(l, wakes);
+    lock.unlock();
+    wakes.run();
+    return what;
+}
+
+/// An attempt has ended, one way or another: everybody who counts hears of it, once.
+void pool_core::count_attempt(worker& w, const lane& l, const job_outcome& outcome,
+                              wake_list& wakes) {
+    const bool failed = is_failure(outcome.what);
+    const bool completed = outcome.what == job_outcome::kind::completed;
+    w.processed += completed ? 1 : 0;
+    w.failed += failed ? 1 : 0;
+    if (completed || failed)
+        metrics_->ran(jobs_->clock().now - l.started_at, failed);
+    if (failed || outcome.what == job_outcome::kind::revoked)
+        log_failure(l, outcome, wakes);
+}
+
+/// Its breaker lets jobs through again while lanes of it are idle.
+void pool_core::untrip(worker& w, wake_list& wakes) {
+    if (static_cast<idle_hook&>(w).is_linked())
+        return;
+    join_idle(w);
+    offer(wakes);
+}
+
+void pool_core::stuck(lane& l, wake_list& wakes) {
+    ++figures.stuck_total;
+    log_stuck(l, wakes);
+    if (l.abandoned)
+        return;
+    // Its attempt is over for the queue; what it may still answer comes too late and changes
+    // nothing.
+    const auto self = std::static_pointer_cast<lane>(l.shared_from_this());
+    l.abandoned = true;
+    ++lanes_abandoned_;
+    worker& w = *l.owner;
+    --w.busy;
+    std::erase(w.lanes, self);
+    job_outcome lost;
+    lost.what = job_outcome::kind::failed;
+    lost.text = timed_out_text(l.timeout) + " and did not stop";
+    lost.error = std::make_exception_ptr(
+        error(errc::timeout, "job " + l.job->id.to_string() + " " + lost.text));
+    tell_breaker(w, l, lost.what, wakes);
+    count_attempt(w, l, lost, wakes);
+    if (w.stopping) {
+        wake_worker(w, wakes);
+    } else {
+        const auto fresh = make_lane(l.owner);
+        wakes.defer([self, fresh] { self->pool->spawn(fresh); });
+    }
+    jobs_->settle(*l.job, std::move(lost), wakes);
+}
+
+void pool_core::ended(lane& l) {
+    wake_list wakes;
+    {
+        const std::lock_guard lock(mutex());
+        jobs_->read_clock();
+        if (l.assigned != nullptr)
+            give_back(*std::exchange(l.assigned, nullptr), wakes);
+        l.over = true;
+        if (l.abandoned)
+            --lanes_abandoned_;
+        std::erase_if(l.owner->lanes, [&](const auto& other) { return other.get() == &l; });
+        wake_worker(*l.owner, wakes);
+    }
+    shared().deadlines->disarm(l);
+    wakes.run();
+}
+
+void pool_core::lost(lane& l) noexcept {
+    const std::lock_guard lock(mutex());
+    if (l.abandoned)
+        --lanes_abandoned_;
+    if (l.job != nullptr)
+        job_index::unpin(*l.job);
+}
+
+} // namespace lifeguard::detail

@@ -1,0 +1,63 @@
+// What a pool tells about itself.
+
+#include "worker/pool_core.hpp"
+
+namespace lifeguard::detail {
+
+std::uint64_t pool_core::total(std::uint64_t pool_status::* which) {
+    const std::lock_guard lock(mutex());
+    return figures.*which;
+}
+
+pool_status pool_core::status() {
+    const std::lock_guard lock(mutex());
+    const time_point now = jobs_->read_clock().now;
+    pool_status s = figures;
+    s.name = options_.name;
+    s.size = options_.size;
+    s.max_overflow = options_.max_overflow;
+    for (const auto& w : workers_) {
+        s.restarts_total += w->incarnation > 1 ? w->incarnation - 1 : 0;
+        if (!w->alive)
+            continue;
+        ++s.workers;
+        s.overflow += w->overflow ? 1 : 0;
+        ++(w->busy == 0 ? s.idle : s.busy);
+        s.breakers_open += w->breaker.state(now) == breaker_state::open ? 1 : 0;
+    }
+    s.running = !supervisor_.expired() && s.workers != 0;
+    for (const queue_entry* queue : queues_) {
+        s.available += queue->count(job_state::available);
+        s.executing += queue->count(job_state::executing);
+    }
+    s.callers_waiting = checkouts_.size();
+    s.lanes_abandoned = lanes_abandoned_;
+    return s;
+}
+
+worker_status pool_core::describe(const worker& w) const {
+    worker_status s;
+    s.id = w.id;
+    s.alive = w.alive;
+    s.overflow = w.overflow;
+    for (const queue_entry* queue : queues_)
+        s.queues.push_back(queue->name);
+    s.priority = options_.priority;
+    s.breaker = w.breaker.state(jobs_->clock().now);
+    s.busy = w.busy;
+    s.assigned = static_cast<unsigned>(w.assigned());
+    s.incarnation = w.incarnation;
+    s.restarts = w.incarnation > 1 ? w.incarnation - 1 : 0;
+    s.pulled = w.pulled;
+    s.processed = w.processed;
+    s.failed = w.failed;
+    s.acked = w.acked;
+    s.breaker_opened = w.breaker.opened_total();
+    s.breaker_successes = w.breaker.successes_total();
+    for (const auto& l : w.lanes)
+        if (l->job != nullptr)
+            s.jobs.push_back(l->job->id);
+    return s;
+}
+
+} // namespace lifeguard::detail

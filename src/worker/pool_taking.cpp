@@ -1,0 +1,192 @@
+// Who takes which jobs: workers pull their share, lanes run it, idle ones take from busy ones.
+
+#include "worker/pool_core.hpp"
+
+namespace lifeguard::detail {
+
+/// How many jobs a worker should take at once: its share of what is ready, so that none sits on
+/// jobs while others idle.
+std::size_t pool_core::share(worker& w) {
+    std::size_t ready = 0;
+    for (const queue_entry* queue : queues_)
+        ready += queue->ready;
+    const std::size_t idle = idle_count_ + (static_cast<idle_hook&>(w).is_linked() ? 0 : 1);
+    return std::min<std::size_t>(options_.pull_size, (ready + idle - 1) / idle);
+}
+
+/// How many jobs, at most `wanted`, the worker's breaker would let it start now.
+std::size_t pool_core::room(const worker& w, std::size_t wanted) const noexcept {
+    const time_point now = jobs_->clock().now;
+    const std::size_t free = w.breaker.capacity(wanted, now);
+    if (free == 0 || w.breaker.state(now) == breaker_state::closed)
+        return free;
+    return free - std::min(free, w.assigned()); // what it has taken will probe
+}
+
+bool pool_core::pull(worker& w) {
+    const std::size_t most = room(w, share(w));
+    std::size_t got = 0;
+    for (; got < most; ++got) {
+        job_record* job = jobs_->index().take(queues_, options_.strict_order, filter_);
+        if (job == nullptr)
+            break;
+        job->holder = &w;
+        w.local.push_back(*job);
+    }
+    w.pulled += got;
+    return got != 0;
+}
+
+job_record* pool_core::next_local(worker& w) {
+    if (w.local.empty())
+        return nullptr;
+    job_record& job = w.local.front();
+    w.local.pop_front();
+    return &job;
+}
+
+bool pool_core::begin(lane& l, job_record& job) {
+    const time_point now = jobs_->clock().now;
+    worker& w = *l.owner;
+    const auto permit = w.breaker.admit(now);
+    if (!permit)
+        return false;
+    jobs_->start(job);
+    job_index::pin(job);
+    job.holder = &l;
+    l.job = &job;
+    l.handle = jobs_->find_handler(*job.kind);
+    l.delivery = job.delivery;
+    ++l.number;
+    l.permit = *permit;
+    l.started_at = now;
+    l.timeout = job.timeout == duration::zero() ? options_.process_timeout : job.timeout;
+    l.reached = lane::step::running;
+    l.due = later(now, l.timeout);
+    if (l.due < l.armed_at)
+        l.arm();
+    ++figures.timeouts_armed;
+    metrics_->waited(now - job.available_since);
+    ++w.busy;
+    return true;
+}
+
+pool_core::next pool_core::advance(lane& l, wake_list& wakes) {
+    worker& w = *l.owner;
+    if (l.abandoned || l.ending || w.stopping)
+        return next::end;
+    job_record* job = std::exchange(l.assigned, nullptr);
+    if (job == nullptr)
+        job = next_local(w);
+    if (job == nullptr && pull(w)) {
+        job = next_local(w);
+        if (!w.idle.empty())
+            hand_out(w, wakes);
+    }
+    if (job == nullptr)
+        return next::idle;
+    if (begin(l, *job))
+        return next::run;
+    // The breaker has opened, or probes already: others shall have what this worker has taken.
+    give_back(*job, wakes);
+    give_back_local(w, wakes);
+    return next::idle;
+}
+
+bool pool_core::park(lane& l, resumption& r, wake_list& wakes) {
+    worker& w = *l.owner;
+    if (l.abandoned || l.ending || w.stopping || l.assigned != nullptr)
+        return false;
+    const bool tripped = room(w, 1) == 0;
+    // Something may have come since the lane looked, and jobs that others have taken in advance are
+    // better off here.
+    if (!tripped && (!w.local.empty() || pull(w) || (steal_for(w, wakes) && pull(w)))) {
+        l.assigned = next_local(w);
+        return false;
+    }
+    jobs_->parked.park(l, std::move(r));
+    w.idle.push_back(&l);
+    if (w.overflow && w.busy == 0 && w.idle.size() == w.lanes.size()) {
+        w.leaves = true;
+        stop_worker(w, wakes);
+    } else if (tripped) {
+        trip(w);
+    } else {
+        join_idle(w);
+    }
+    return true;
+}
+
+void pool_core::join_idle(worker& w) noexcept {
+    if (static_cast<idle_hook&>(w).is_linked())
+        return;
+    idle_.push_back(w);
+    ++idle_count_;
+}
+
+void pool_core::leave_idle(worker& w) noexcept {
+    auto& hook = static_cast<idle_hook&>(w);
+    if (!hook.is_linked())
+        return;
+    hook.unlink();
+    --idle_count_;
+}
+
+/// Gives the worker's jobs to its idle lanes.
+void pool_core::hand_out(worker& w, wake_list& wakes) {
+    while (!w.idle.empty() && !w.local.empty()) {
+        lane& l = *w.idle.back();
+        w.idle.pop_back();
+        l.assigned = next_local(w);
+        wakes.add(l);
+    }
+    if (w.idle.empty())
+        leave_idle(w);
+}
+
+void pool_core::offer(wake_list& wakes) {
+    while (!idle_.empty()) {
+        worker& w = idle_.front();
+        if (room(w, 1) == 0) {
+            trip(w);
+            continue;
+        }
+        if (!pull(w))
+            return; // nothing that we can run
+        hand_out(w, wakes);
+    }
+    want_overflow(wakes);
+}
+
+/// Takes back a job that another worker has taken and not started, so that this idle one can have
+/// it.
+bool pool_core::steal_for(worker& w, wake_list& wakes) {
+    for (const auto& other : workers_) {
+        if (other.get() == &w || other->local.empty() || other->busy == 0)
+            continue;
+        give_back(*next_local(*other), wakes);
+        return true;
+    }
+    return false;
+}
+
+/// The worker's breaker is open: it takes nothing until a probe may run. While one does, its end
+/// decides.
+void pool_core::trip(worker& w) {
+    leave_idle(w);
+    if (w.breaker.state(jobs_->clock().now) == breaker_state::open)
+        arm(w.breaker.open_until());
+}
+
+/// What was taken and not started is the queue's again.
+void pool_core::give_back(job_record& job, wake_list& wakes) {
+    jobs_->give_back(job, wakes);
+    arm_checkouts();
+}
+
+void pool_core::give_back_local(worker& w, wake_list& wakes) {
+    while (job_record* job = next_local(w))
+        give_back(*job, wakes);
+}
+
+} // namespace lifeguard::detail
