@@ -78,7 +78,8 @@ pool_core::next pool_core::finish(lane& l, job_outcome&& outcome) {
     if (current)
         jobs_->settle(job, std::move(outcome), wakes);
     job_index::unpin(job);
-    if (w.crash && !l.abandoned) {
+    if (!l.abandoned &&
+        w.crash) { // in this order: a worker that has ended reads its crash unlocked
         w.stopping = true;
         leave_idle(w);
     }
