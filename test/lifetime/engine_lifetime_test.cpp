@@ -25,7 +25,7 @@ namespace {
 /// Waits until it is cancelled: on something that Asio knows, as handlers do.
 asio::awaitable<json> parked(job_context&) {
     asio::steady_timer timer(co_await asio::this_coro::executor); // lint: allow: never armed
-    timer.expires_at(time_point::max());                         // lint: allow: never armed
+    timer.expires_at(time_point::max());                          // lint: allow: never armed
     co_await timer.async_wait(asio::use_awaitable);
     co_return nullptr;
 }
