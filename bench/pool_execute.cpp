@@ -80,7 +80,8 @@ struct proof {
 enum class load { trivial, json_120, busy_20us };
 
 constexpr const char* payload_120 =
-    R"({"user":"4711","action":"resize","width":640,"height":480,"format":"webp","quality":85,"meta":{"tenant":"acme","try":1}})";
+    R"({"user":"4711","action":"resize","width":640,"height":480,)"
+    R"("format":"webp","quality":85,"meta":{"tenant":"acme","try":1}})";
 
 asio::awaitable<lifeguard::json> trivial(lifeguard::job_context&) { co_return 1; }
 

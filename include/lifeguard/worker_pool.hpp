@@ -164,7 +164,8 @@ class worker_pool {
     /// Submits a job, waits until it is done and returns its result. The job is tried once unless
     /// it says otherwise. The docs call this "the life of an execute".
     ///
-    /// Errors: what the handler threw; `pool_exhausted` when no worker started it within `checkout_wait` - it is
+    /// Errors: what the handler threw; `pool_exhausted` when no worker started it within
+    /// `checkout_wait` - it is
     /// withdrawn then, unattempted; `breaker_open_error` when no live worker's breaker would let it
     /// through; `timeout` of the attempt, or of `execute_wait`; `killed` with its worker; those of
     /// `job_queue::push`; `no_such_queue` when the job names one that is not the pool's.

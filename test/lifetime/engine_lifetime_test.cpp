@@ -8,7 +8,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/steady_timer.hpp> // lint: allow a gate
 #include <boost/test/unit_test.hpp>
 
 #include <functional>
