@@ -112,9 +112,7 @@ class child_body {
 
     bool is_ignore() const noexcept { return !run_.has_value(); }
     /// Once, and not of `ignore`.
-    asio::awaitable<void> take_run() {
-        return std::move(*run_); // NOLINT(bugprone-unchecked-optional-access): the caller's to see
-    }
+    asio::awaitable<void> take_run() { return std::move(*run_); }
     std::any& info() noexcept { return info_; }
     /// The nested supervisor; empty for any other child.
     const std::shared_ptr<supervisor>& nested() const noexcept { return nested_; }

@@ -63,20 +63,20 @@ class engine {
     /// Registers the handler of a kind: any coroutine function of a `job_context&`. Errors:
     /// `duplicate_id` when the kind has one.
     template <typename F>
-    void handle(std::string kind, F f) {
-        register_handler(std::move(kind), make_handler(std::move(f)));
+    void handle(const std::string& kind, F f) {
+        register_handler(kind, make_handler(std::move(f)));
     }
 
     /// The same with the payload converted to `Args`, by nlohmann's conversions: `f(Args&)` or
     /// `f(Args&, job_context&)`.
     template <typename Args, typename F>
-    void handle(std::string kind, F f) {
-        register_handler(std::move(kind), make_typed_handler<Args>(std::move(f)));
+    void handle(const std::string& kind, F f) {
+        register_handler(kind, make_typed_handler<Args>(std::move(f)));
     }
 
     /// `check` is called with the payload of every job of the kind when it is submitted, on the
     /// submitter's stack; what it throws refuses the job as `invalid_job`.
-    void validate(std::string kind, validator check);
+    void validate(const std::string& kind, validator check);
 
     /// The supervision tree as a service: runs until the engine is stopped. Once.
     /// Errors and cancellation: as `supervisor::run`.
@@ -103,7 +103,7 @@ class engine {
                                         const metric_labels& labels = {}) const;
 
   private:
-    void register_handler(std::string kind, handler h);
+    void register_handler(const std::string& kind, handler h);
 
     class core;
     static asio::awaitable<void> run(std::shared_ptr<core> self);

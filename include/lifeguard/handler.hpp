@@ -58,6 +58,8 @@ Args convert_payload(job_context& job) {
     }
 }
 
+// Its caller, the worker's lane, keeps both alive and waits for it.
+// NOLINTBEGIN(cppcoreguidelines-avoid-reference-coroutine-parameters)
 template <typename Args, typename F>
 asio::awaitable<json> run_typed(F& f, job_context& job) {
     // The arguments live here, in the frame that waits for the user's coroutine.
@@ -70,6 +72,7 @@ asio::awaitable<json> run_typed(F& f, job_context& job) {
         co_return co_await as_json(f(args));
     }
 }
+// NOLINTEND(cppcoreguidelines-avoid-reference-coroutine-parameters)
 
 } // namespace detail
 

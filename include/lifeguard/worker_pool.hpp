@@ -151,7 +151,7 @@ struct pool_status {
 class worker_pool {
   public:
     /// Starts nothing. Errors: `invalid_option` naming the field.
-    worker_pool(job_queue jobs, worker_pool_options options,
+    worker_pool(const job_queue& jobs, worker_pool_options options,
                 std::shared_ptr<log_sink> log = nullptr);
 
     /// The pool as a service: supervises the workers until it is stopped by cancellation (total:
@@ -170,7 +170,8 @@ class worker_pool {
     /// through; `timeout` of the attempt, or of `execute_wait`; `killed` with its worker; those of
     /// `job_queue::push`; `no_such_queue` when the job names one that is not the pool's.
     /// Cancellation: the caller goes away, the job goes on, and its result can be had by its id.
-    asio::awaitable<json> execute(new_job job, execute_options options = execute_options());
+    asio::awaitable<json> execute(new_job&& job, execute_options options = execute_options());
+    asio::awaitable<json> execute(const new_job& job, execute_options options = execute_options());
 
     /// Submits a job and returns its id once it is durable. Errors: as `job_queue::push`,
     /// `no_such_queue`.

@@ -326,7 +326,6 @@ any_subscription& any_subscription::operator=(any_subscription&& other) noexcept
 }
 
 // Only a lack of memory throws in what follows. A wake-up that is lost is worse than the end.
-// NOLINTBEGIN(bugprone-exception-escape)
 
 any_subscription::~any_subscription() {
     if (queue_)
@@ -336,8 +335,6 @@ any_subscription::~any_subscription() {
 any_broadcast::~any_broadcast() { channel_->close(); }
 
 void any_broadcast::publish(const event_ptr& event) noexcept { channel_->publish(event); }
-
-// NOLINTEND(bugprone-exception-escape)
 
 asio::awaitable<event_ptr> any_subscription::next() {
     LIFEGUARD_ASSERT(queue_, "next() of a subscription that has been moved from");

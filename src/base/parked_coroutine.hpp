@@ -36,7 +36,7 @@ class parked_coroutine : public boost::intrusive::list_base_hook<
 
     resumption take() {
         LIFEGUARD_ASSERT(is_parked(), "nobody is parked here");
-        resumption r(std::move(*resumption_)); // NOLINT(bugprone-unchecked-optional-access)
+        resumption r(std::move(*resumption_));
         resumption_.reset();
         if (is_linked())
             unlink();

@@ -68,11 +68,11 @@ class engine::core {
 engine::engine(asio::any_io_executor executor, engine_options options)
     : core_(std::make_shared<core>(executor, std::move(options))) {}
 
-void engine::register_handler(std::string kind, handler h) {
+void engine::register_handler(const std::string& kind, handler h) {
     core_->queue()->set_handler(kind, std::move(h));
 }
 
-void engine::validate(std::string kind, validator check) {
+void engine::validate(const std::string& kind, validator check) {
     core_->queue()->set_validator(kind, std::move(check));
 }
 

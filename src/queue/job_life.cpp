@@ -70,7 +70,7 @@ void queue_core::start(job_record& job) {
 void queue_core::settle(job_record& job, job_outcome&& outcome, wake_list& wakes) {
     switch (outcome.what) {
     case job_outcome::kind::completed:
-        job.result = std::move(outcome.result);
+        job.result.swap(outcome.result);
         return finish(job, job_state::completed, wakes);
     case job_outcome::kind::failed:
     case job_outcome::kind::crashed:
@@ -88,7 +88,7 @@ void queue_core::settle(job_record& job, job_outcome&& outcome, wake_list& wakes
         record_error(job, std::move(outcome.text));
         return finish(job, job_state::discarded, wakes);
     case job_outcome::kind::revoked: {
-        const job_index::pinned keep(job);
+        const job_index::pinned keep(index(), job);
         record_error(job, std::move(outcome.text)); // for those who wait; it goes with the job
         finish(job, job_state::cancelled, wakes);
         if (!job.removed)

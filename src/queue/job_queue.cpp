@@ -244,7 +244,7 @@ asio::awaitable<void> remove_job(std::shared_ptr<queue_core> core, job_id id) {
             throw error(errc::not_found, "job " + id.to_string());
         if (job->state == job_state::executing)
             throw error(errc::executing, "job " + id.to_string());
-        const detail::job_index::pinned keep(*job);
+        const detail::job_index::pinned keep(core->index(), *job);
         if (!is_final(job->state))
             core->withdraw(*job, "removed", wakes);
         if (!job->removed)
@@ -275,8 +275,8 @@ asio::awaitable<json> await_result(std::shared_ptr<queue_core> core, job_id id) 
 job_queue::job_queue(asio::any_io_executor executor, store jobs, queue_options options,
                      std::shared_ptr<time_source> time)
     : core_(std::make_shared<queue_core>(
-          std::make_shared<detail::runtime>(executor, std::move(time), nullptr, nullptr),
-          std::move(options), jobs.release())) {
+          std::make_shared<detail::runtime>(executor, std::move(time), nullptr, nullptr), options,
+          jobs.release())) {
     core_->open();
 }
 

@@ -67,7 +67,7 @@ struct job_record : id_hook, place_hook, time_hook {
     bool result_lent = false;  ///< the result went to the coroutine that executed the job
     bool acknowledged = false; ///< the holder of the current delivery has said how it ended
     bool removed = false;      ///< forgotten by the index; lives on because it is pinned
-    std::uint8_t pins = 0;
+    std::uint32_t pins = 0;
 };
 
 using place_list = boost::intrusive::list<job_record, boost::intrusive::base_hook<place_hook>>;

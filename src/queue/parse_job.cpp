@@ -18,6 +18,7 @@ class job_parser {
             fail(errc::malformed_json, "", odd->position, odd->what);
             return error_;
         }
+        // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): both ends are given
         json::sax_parse(iterator{this, text_.data()}, iterator{this, text_.data() + text_.size()},
                         this);
         if (!failed_ && !seen_kind_)
@@ -140,7 +141,7 @@ class job_parser {
         return end == std::string_view::npos ? text_.size() : end;
     }
 
-    bool set(json v) {
+    bool set(const json& v) {
         const std::string& name = members_.back();
         if (name == "payload")
             return set_payload(scalar_end(v));

@@ -55,7 +55,7 @@ std::uint64_t random_seed() {
 queue_core::queue_core(std::shared_ptr<runtime> shared, queue_options options,
                        std::unique_ptr<job_store> store)
     : runtime_(std::move(shared)),
-      options_(std::move(options)),
+      options_(options),
       store_(std::move(store)),
       random_(random_seed()) {
     validate(options_);
@@ -84,9 +84,11 @@ const moment& queue_core::read_clock() {
 // --- kinds and queues
 
 kind_entry& queue_core::kind(std::string_view name) {
+    if (recent_kind_ != nullptr && recent_kind_->name == name)
+        return *recent_kind_;
     const auto found = kinds_.find(name);
     if (found != kinds_.end())
-        return *found->second;
+        return *(recent_kind_ = found->second.get());
     check_name("kind", name);
     if (kinds_.size() >= options_.kinds_max)
         throw error(errc::limit_reached, "queue_options::kinds_max: kind '" + std::string(name) +
@@ -202,7 +204,7 @@ std::unique_ptr<job_record> queue_core::admit(new_job&& job, queue_entry& queue,
     if (!job.id.is_nil() && index().find(job.id) != nullptr)
         throw error(errc::duplicate_id, "job " + job.id.to_string());
 
-    auto record = std::make_unique<job_record>();
+    auto record = index().make_record();
     record->id = job.id.is_nil() ? ids_.next(at_.wall) : job.id;
     record->queue = &queue;
     record->kind = &kind_of_job;

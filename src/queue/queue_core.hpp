@@ -228,7 +228,8 @@ class queue_core final : public store_listener,
     queue_options options_;
     by_name<kind_entry> kinds_;
     by_name<queue_entry> queues_;
-    std::unique_ptr<job_store> store_; // its jobs refer to kinds and queues
+    kind_entry* recent_kind_ = nullptr; // programs submit many of a kind: spares hashing the name
+    std::unique_ptr<job_store> store_;  // its jobs refer to kinds and queues
     std::deque<handler> handlers_; // by kind_entry::index; a deque, so that lanes can refer to them
     std::unordered_map<std::string, validator, text_hash, std::equal_to<>> validators_;
     std::atomic<bool> validates_ = false; // spares the lock where nobody validates

@@ -146,7 +146,7 @@ asio::awaitable<void> queue_core::upkeep(std::shared_ptr<queue_core> self) {
         }
         wakes.run();
         if (!parks)
-            asio::post(std::move(r));
+            asio::post(std::move(r)); // NOLINT(bugprone-use-after-move): it has not been parked
     };
     for (;;) {
         wake_list wakes;

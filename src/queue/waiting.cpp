@@ -62,6 +62,8 @@ void queue_core::grant_space(queue_entry& queue, wake_list& wakes) {
     }
 }
 
+// `w` lies in the frame that awaits this one.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters)
 asio::awaitable<void> queue_core::wait_until(timed_wait& w, time_point until) {
     const auto self = shared_from_this();
     const auto deadline = std::make_shared<wait_deadline>(self, w);
@@ -192,6 +194,8 @@ void queue_core::detach(result_waiter& w) {
     wakes.run();
 }
 
+// `w` lies in the frame that awaits this one.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters)
 asio::awaitable<void> queue_core::wait(result_waiter& w) {
     const auto self = shared_from_this();
     asio::cancellation_slot slot;

@@ -55,8 +55,30 @@ job_index::job_index(retention keep)
       keep_(keep) {}
 
 job_index::~job_index() {
-    while (!jobs_.empty())
-        remove(*jobs_.begin());
+    schedule_.clear();
+    leases_.clear();
+    finished_.clear();
+    discarded_.clear();
+    jobs_.clear_and_dispose(std::default_delete<job_record>());
+    for (void* memory : spare_records_)
+        ::operator delete(memory);
+}
+
+std::unique_ptr<job_record> job_index::make_record() {
+    if (spare_records_.empty())
+        return std::make_unique<job_record>();
+    void* const memory = spare_records_.back();
+    spare_records_.pop_back();
+    return std::unique_ptr<job_record>(new (memory) job_record());
+}
+
+void job_index::destroy(job_record& job) noexcept {
+    if (spare_records_.size() == spare_records_.capacity()) {
+        delete &job;
+        return;
+    }
+    std::destroy_at(&job);
+    spare_records_.push_back(&job);
 }
 
 job_record* job_index::find(const job_id& id) noexcept {
@@ -175,12 +197,12 @@ void job_index::remove(job_record& job) {
     jobs_.erase(jobs_.iterator_to(job));
     job.removed = true;
     if (job.pins == 0)
-        delete &job;
+        destroy(job);
 }
 
 void job_index::unpin(job_record& job) noexcept {
     if (--job.pins == 0 && job.removed)
-        delete &job;
+        destroy(job);
 }
 
 job_record* job_index::make_due(std::int64_t wall_now) {

@@ -2,6 +2,8 @@
 
 #include "queue/job_record.hpp"
 
+#include <boost/container/static_vector.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -36,6 +38,9 @@ class job_index {
 
     job_record* find(const job_id& id) noexcept;
 
+    /// An empty record for a new job, in memory that a forgotten one has left warm.
+    std::unique_ptr<job_record> make_record();
+
     /// Adds a job; available when its `due` is not after `wall_now`. Its id must be new.
     job_record& insert(std::unique_ptr<job_record> job, std::int64_t wall_now);
 
@@ -67,15 +72,16 @@ class job_index {
 
     /// Keeps the record alive, whatever becomes of the job: for who reads it without the lock.
     static void pin(job_record& job) noexcept { ++job.pins; }
-    static void unpin(job_record& job) noexcept;
+    void unpin(job_record& job) noexcept;
     class pinned {
       public:
-        explicit pinned(job_record& job) noexcept : job_(job) { pin(job_); }
-        ~pinned() { unpin(job_); }
+        pinned(job_index& index, job_record& job) noexcept : index_(index), job_(job) { pin(job_); }
+        ~pinned() { index_.unpin(job_); }
         pinned(const pinned&) = delete;
         pinned& operator=(const pinned&) = delete;
 
       private:
+        job_index& index_;
         job_record& job_;
     };
 
@@ -128,6 +134,7 @@ class job_index {
     void detach(job_record& job) noexcept;
     void trim(place_list& kept, std::size_t limit);
     void grow_table();
+    void destroy(job_record& job) noexcept;
 
     std::vector<table::bucket_type> buckets_;
     table jobs_;
@@ -137,6 +144,7 @@ class job_index {
     place_list discarded_;
     retention keep_;
     std::uint64_t sequence_ = 0;
+    boost::container::static_vector<void*, 64> spare_records_; // memory only
 };
 
 } // namespace lifeguard::detail

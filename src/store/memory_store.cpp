@@ -16,7 +16,8 @@ class memory_store final : public job_store {
     void start(job_record&) override {}
 
     void finish(job_record& job, job_state state, wake_list& wakes) override {
-        const job_index::pinned keep(job); // finishing may make room by forgetting this very job
+        // Finishing may make room by forgetting this very job.
+        const job_index::pinned keep(index(), job);
         index().finish(job, state);
         listener().job_finished(job, wakes);
     }

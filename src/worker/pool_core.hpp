@@ -212,6 +212,8 @@ class pool_core final : public taker,
     std::size_t room(const worker& w, std::size_t wanted) const noexcept;
     bool pull(worker& w);
     bool begin(lane& l, job_record& job);
+    void keep(worker& w, job_record& job);
+    void unkeep(worker& w, job_record& job) noexcept;
     job_record* next_local(worker& w);
     void hand_out(worker& w, wake_list& wakes);
     bool steal_for(worker& w, wake_list& wakes);
@@ -244,8 +246,9 @@ class pool_core final : public taker,
     std::optional<pool_metrics> metrics_;
     time_point armed_at_ = time_point::max();
     std::weak_ptr<supervisor::shell> supervisor_;
-    unsigned idle_count_ = 0; // of idle_
-    unsigned overflow_ = 0;   // alive or about to be
+    unsigned idle_count_ = 0;   // of idle_
+    std::size_t unstarted_ = 0; // jobs that workers have taken, and not assigned to a lane
+    unsigned overflow_ = 0;     // alive or about to be
     unsigned overflow_number_ = 0;
     std::uint64_t lanes_abandoned_ = 0;
 

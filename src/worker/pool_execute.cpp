@@ -81,7 +81,7 @@ void pool_core::withdraw_late(wake_list& wakes) {
             if (its != w.lanes.end())
                 (*its)->assigned = nullptr;
             else
-                w.local.erase(w.local.iterator_to(job));
+                unkeep(w, job);
         }
         e.exhausted = true;
         ++figures.exhausted_total;
@@ -129,7 +129,7 @@ void pool_core::assign_least_busy(job_record& job, wake_list& wakes) {
         return; // nobody lives: whoever comes takes it
     jobs_->index().take(job);
     job.holder = least;
-    least->local.push_back(job);
+    keep(*least, job);
     ++least->pulled;
     hand_out(*least, wakes);
 }

@@ -77,7 +77,7 @@ pool_core::next pool_core::finish(lane& l, job_outcome&& outcome) {
     l.due = time_point::max();
     if (current)
         jobs_->settle(job, std::move(outcome), wakes);
-    job_index::unpin(job);
+    jobs_->index().unpin(job);
     if (!l.abandoned &&
         w.crash) { // in this order: a worker that has ended reads its crash unlocked
         w.stopping = true;
@@ -165,7 +165,7 @@ void pool_core::lost(lane& l) noexcept {
     if (l.abandoned)
         --lanes_abandoned_;
     if (l.job != nullptr)
-        job_index::unpin(*l.job);
+        jobs_->index().unpin(*l.job);
 }
 
 } // namespace lifeguard::detail

@@ -25,7 +25,8 @@ std::function<double()> status_reader(const std::weak_ptr<pool_core>& pool, F f)
 
 } // namespace
 
-pool_metrics::pool_metrics(std::weak_ptr<pool_core> pool, runtime& shared, const std::string& name)
+pool_metrics::pool_metrics(const std::weak_ptr<pool_core>& pool, runtime& shared,
+                           const std::string& name)
     : scope_(shared.metrics, {{"pool", name}}),
       waits_(scope_.make_histogram("lifeguard_job_wait_seconds", "From available to started.")),
       successes_(scope_.make_histogram("lifeguard_job_duration_seconds", "How long attempts took.",

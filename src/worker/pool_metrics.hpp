@@ -14,7 +14,7 @@ struct runtime;
 /// only the histograms are fed as jobs go by.
 class pool_metrics {
   public:
-    pool_metrics(std::weak_ptr<pool_core> pool, runtime& shared, const std::string& name);
+    pool_metrics(const std::weak_ptr<pool_core>& pool, runtime& shared, const std::string& name);
 
     // With the engine's lock held.
 

@@ -10,6 +10,8 @@ std::size_t pool_core::share(worker& w) {
     std::size_t ready = 0;
     for (const queue_entry* queue : queues_)
         ready += queue->ready;
+    if (ready == 0)
+        return 0;
     const std::size_t idle = idle_count_ + (static_cast<idle_hook&>(w).is_linked() ? 0 : 1);
     return std::min<std::size_t>(options_.pull_size, (ready + idle - 1) / idle);
 }
@@ -24,24 +26,37 @@ std::size_t pool_core::room(const worker& w, std::size_t wanted) const noexcept 
 }
 
 bool pool_core::pull(worker& w) {
-    const std::size_t most = room(w, share(w));
+    const std::size_t due = share(w);
+    if (due == 0)
+        return false;
+    const std::size_t most = room(w, due);
     std::size_t got = 0;
     for (; got < most; ++got) {
         job_record* job = jobs_->index().take(queues_, options_.strict_order, filter_);
         if (job == nullptr)
             break;
         job->holder = &w;
-        w.local.push_back(*job);
+        keep(w, *job);
     }
     w.pulled += got;
     return got != 0;
+}
+
+void pool_core::keep(worker& w, job_record& job) {
+    w.local.push_back(job);
+    ++unstarted_;
+}
+
+void pool_core::unkeep(worker& w, job_record& job) noexcept {
+    w.local.erase(w.local.iterator_to(job));
+    --unstarted_;
 }
 
 job_record* pool_core::next_local(worker& w) {
     if (w.local.empty())
         return nullptr;
     job_record& job = w.local.front();
-    w.local.pop_front();
+    unkeep(w, job);
     return &job;
 }
 
@@ -161,6 +176,8 @@ void pool_core::offer(wake_list& wakes) {
 /// Takes back a job that another worker has taken and not started, so that this idle one can have
 /// it.
 bool pool_core::steal_for(worker& w, wake_list& wakes) {
+    if (unstarted_ == 0)
+        return false;
     for (const auto& other : workers_) {
         if (other.get() == &w || other->local.empty() || other->busy == 0)
             continue;

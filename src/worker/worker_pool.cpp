@@ -111,7 +111,7 @@ asio::awaitable<json> execute_in(std::shared_ptr<pool_core> core, new_job job,
             }
         }
         if (!parks)
-            asio::post(std::move(r));
+            asio::post(std::move(r)); // NOLINT(bugprone-use-after-move): it has not been parked
         wakes.run();
     };
     co_await detail::suspend(submit);
@@ -165,7 +165,7 @@ asio::awaitable<void> kill_in(std::shared_ptr<pool_core> core, std::string worke
 
 } // namespace
 
-worker_pool::worker_pool(job_queue jobs, worker_pool_options options,
+worker_pool::worker_pool(const job_queue& jobs, worker_pool_options options,
                          std::shared_ptr<log_sink> log) {
     validate(options);
     core_ = std::make_shared<pool_core>(jobs.core(), std::move(options), std::move(log));
@@ -183,8 +183,12 @@ child_spec worker_pool::spec() const {
     return spec;
 }
 
-asio::awaitable<json> worker_pool::execute(new_job job, execute_options options) {
+asio::awaitable<json> worker_pool::execute(new_job&& job, execute_options options) {
     return execute_in(core_, std::move(job), options);
+}
+
+asio::awaitable<json> worker_pool::execute(const new_job& job, execute_options options) {
+    return execute_in(core_, job, options);
 }
 
 asio::awaitable<job_id> worker_pool::submit(new_job job) {

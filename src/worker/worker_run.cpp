@@ -126,7 +126,7 @@ std::shared_ptr<lane> pool_core::make_lane(const std::shared_ptr<worker>& w) {
 
 void pool_core::spawn(const std::shared_ptr<lane>& l) {
     asio::co_spawn(l->strand, lane::run(l),
-                   asio::bind_cancellation_slot(l->signal.slot(), [l](std::exception_ptr e) {
+                   asio::bind_cancellation_slot(l->signal.slot(), [l](const std::exception_ptr& e) {
                        l->pool->ended(*l);
                        if (e)
                            std::rethrow_exception(

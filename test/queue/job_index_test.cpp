@@ -99,13 +99,13 @@ BOOST_AUTO_TEST_CASE(a_pinned_record_outlives_its_job) {
     job->payload = "kept";
     detail::job_index::pin(*job);
     {
-        const detail::job_index::pinned twice(*job);
+        const detail::job_index::pinned twice(w.index, *job);
         w.index.finish(*job, job_state::completed);
         BOOST_TEST(w.index.find(job_id(1, 1)) == nullptr);
     }
     BOOST_TEST(job->removed);
     BOOST_TEST(job->payload == "kept");
-    detail::job_index::unpin(*job); // ASan sees whether it is freed, and once
+    w.index.unpin(*job); // ASan sees whether it is freed, and once
 }
 
 BOOST_AUTO_TEST_CASE(a_lease_can_be_moved) {
