@@ -36,7 +36,7 @@ class snooze_job : public verdict {
 };
 
 /// It failed and will never succeed: discarded, whatever attempts are left. It stays to be looked
-/// at.
+/// at. No failure for the worker's breaker: other jobs may do better.
 class discard_job : public verdict {
   public:
     explicit discard_job(std::string why) : verdict(std::move(why)) {}

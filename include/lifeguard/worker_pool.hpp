@@ -67,6 +67,10 @@ struct worker_pool_options {
     /// replaced. Defaults to 10 s.
     duration stuck_threshold = std::chrono::seconds(10);
 
+    /// While so many handlers that were given up still run, no lane is replaced: workers go short
+    /// of lanes until some of those end. Defaults to 64.
+    unsigned abandoned_max = 64;
+
     /// More worker restarts than `intensity` within `period` and the pool's supervisor gives up.
     /// Default to 5 in 10 s.
     unsigned intensity = 5;

@@ -184,6 +184,7 @@ void read_pool(members& m, worker_pool_options& o) {
     m.milliseconds("drain_wait_ms", o.drain_wait);
     m.milliseconds("cancel_grace_ms", o.cancel_grace);
     m.milliseconds("stuck_threshold_ms", o.stuck_threshold);
+    m.whole("abandoned_max", o.abandoned_max);
     m.whole("intensity", o.intensity);
     m.milliseconds("period_ms", o.period);
     m.object("breaker", [&](members& breaker) {

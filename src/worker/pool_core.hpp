@@ -186,13 +186,14 @@ class pool_core final : public taker,
     fate look_after(worker& w, asio::cancellation_type asked);
     fate fate_of(const worker& w) const noexcept;
     static void note_cancellation(worker& w, asio::cancellation_type type) noexcept;
-    std::shared_ptr<lane> make_lane(const std::shared_ptr<worker>& w);
+    void complete_lanes(const std::shared_ptr<worker>& w, wake_list& wakes);
     void spawn(const std::shared_ptr<lane>& l);
     void stop_worker(worker& w, wake_list& wakes);
     void drain(wake_list& wakes);
     void on_drained();
     void end_worker(worker& w, fate how, wake_list& wakes);
     void abandon(lane& l, fate how, wake_list& wakes);
+    void one_abandoned_less(wake_list& wakes);
     void cancel_lanes(worker& w, wake_list& wakes);
     void give_back_local(worker& w, wake_list& wakes);
     void give_back_assigned(worker& w, wake_list& wakes);
@@ -205,6 +206,7 @@ class pool_core final : public taker,
     void log_failure(const lane& l, const job_outcome& outcome, wake_list& wakes);
     void log_unstuck(const lane& l, time_point now, wake_list& wakes);
     void log_stuck(const lane& l, wake_list& wakes);
+    void log_short_of_lanes(const worker& w, wake_list& wakes);
     void log_breaker(const worker& w, wake_list& wakes);
     void log_worker(const worker& w, log_level level, std::string_view event, wake_list& wakes);
 
@@ -251,6 +253,7 @@ class pool_core final : public taker,
     unsigned overflow_ = 0;     // alive or about to be
     unsigned overflow_number_ = 0;
     std::uint64_t lanes_abandoned_ = 0;
+    bool short_of_lanes_ = false; // so many are abandoned that workers go without
 
     bool homeless_ = false; // the context of the handlers is gone
     bool stopped_ = false;  // for good: nobody shall wait for a worker

@@ -35,8 +35,8 @@ void pool_core::tell_breaker(worker& w, const lane& l, job_outcome::kind what, w
     const std::uint64_t closed = w.breaker.closed_total();
     if (what == job_outcome::kind::completed)
         w.breaker.success(l.permit, now);
-    else if (is_failure(what))
-        w.breaker.failure(l.permit, now);
+    else if (is_failure(what) && what != job_outcome::kind::discarded)
+        w.breaker.failure(l.permit, now); // a discarded job is the job's fault, not the worker's
     else
         w.breaker.give_back(l.permit);
     figures.breakers_opened_total += w.breaker.opened_total() - opened;
@@ -134,12 +134,10 @@ void pool_core::stuck(lane& l, wake_list& wakes) {
         error(errc::timeout, "job " + l.job->id.to_string() + " " + lost.text));
     tell_breaker(w, l, lost.what, wakes);
     count_attempt(w, l, lost, wakes);
-    if (w.stopping) {
+    if (w.stopping)
         wake_worker(w, wakes);
-    } else {
-        const auto fresh = make_lane(l.owner);
-        wakes.defer([self, fresh] { self->pool->spawn(fresh); });
-    }
+    else
+        complete_lanes(l.owner, wakes);
     jobs_->settle(*l.job, std::move(lost), wakes);
 }
 
@@ -151,13 +149,22 @@ void pool_core::ended(lane& l) {
         if (l.assigned != nullptr)
             give_back(*std::exchange(l.assigned, nullptr), wakes);
         l.over = true;
-        if (l.abandoned)
-            --lanes_abandoned_;
         std::erase_if(l.owner->lanes, [&](const auto& other) { return other.get() == &l; });
         wake_worker(*l.owner, wakes);
+        if (l.abandoned)
+            one_abandoned_less(wakes);
     }
     shared().deadlines->disarm(l);
     wakes.run();
+}
+
+void pool_core::one_abandoned_less(wake_list& wakes) {
+    --lanes_abandoned_;
+    if (!std::exchange(short_of_lanes_, false))
+        return;
+    for (const auto& w : workers_)
+        if (w->alive && !w->stopping)
+            complete_lanes(w, wakes);
 }
 
 void pool_core::lost(lane& l) noexcept {

@@ -69,6 +69,15 @@ void pool_core::log_stuck(const lane& l, wake_list& wakes) {
         wakes);
 }
 
+void pool_core::log_short_of_lanes(const worker& w, wake_list& wakes) {
+    if (!log_)
+        return;
+    log(log_level::error, "short_of_lanes",
+        std::to_string(lanes_abandoned_) + " handlers that were given up still run; worker '" +
+            w.id + "' goes short of lanes until some of them end",
+        {{"abandoned", std::to_string(lanes_abandoned_)}, {"worker", w.id}}, wakes);
+}
+
 void pool_core::log_breaker(const worker& w, wake_list& wakes) {
     if (!log_)
         return;

@@ -44,6 +44,7 @@ std::optional<broken_rule> broken_rule_of(const worker_pool_options& o) {
         {not_negative(o.drain_wait), "drain_wait", "must not be negative"},
         {not_negative(o.cancel_grace), "cancel_grace", "must not be negative"},
         {not_negative(o.stuck_threshold), "stuck_threshold", "must not be negative"},
+        {o.abandoned_max >= 1, "abandoned_max", "must be 1 at least"},
         {positive(o.period), "period", "must be positive"},
     };
     for (const auto& r : rules)

@@ -57,7 +57,6 @@ asio::awaitable<void> pool_core::run_worker(std::shared_ptr<worker> w) {
 
 void pool_core::start_worker(const std::shared_ptr<worker>& w) {
     wake_list wakes;
-    std::vector<std::shared_ptr<lane>> lanes;
     {
         const std::lock_guard lock(mutex());
         jobs_->read_clock();
@@ -68,12 +67,9 @@ void pool_core::start_worker(const std::shared_ptr<worker>& w) {
         w->breaker = circuit_breaker(options_.breaker);
         ++w->incarnation;
         log_worker(*w, log_level::info, "worker_started", wakes);
-        for (unsigned i = 0; i < options_.concurrency && !homeless_; ++i)
-            lanes.push_back(make_lane(w));
+        complete_lanes(w, wakes);
     }
     wakes.run();
-    for (const auto& l : lanes)
-        spawn(l);
 }
 
 void pool_core::note_cancellation(worker& w, asio::cancellation_type type) noexcept {
@@ -116,12 +112,21 @@ pool_core::fate pool_core::look_after(worker& w, asio::cancellation_type asked) 
     return how;
 }
 
-std::shared_ptr<lane> pool_core::make_lane(const std::shared_ptr<worker>& w) {
+/// Makes the lanes that the worker is short of. While too many that were given up still run it has
+/// to do without: who ignores cancellation shall not eat memory for ever.
+void pool_core::complete_lanes(const std::shared_ptr<worker>& w, wake_list& wakes) {
     const asio::any_io_executor& on =
         options_.handler_executor ? options_.handler_executor : shared().executor;
-    auto l = std::make_shared<lane>(shared_from_this(), w, new_strand(on));
-    w->lanes.push_back(l);
-    return l;
+    while (w->lanes.size() < options_.concurrency && !homeless_) {
+        if (lanes_abandoned_ >= options_.abandoned_max) {
+            short_of_lanes_ = true;
+            log_short_of_lanes(*w, wakes);
+            return;
+        }
+        auto l = std::make_shared<lane>(shared_from_this(), w, new_strand(on));
+        w->lanes.push_back(l);
+        wakes.defer([l] { l->pool->spawn(l); });
+    }
 }
 
 void pool_core::spawn(const std::shared_ptr<lane>& l) {

@@ -75,6 +75,7 @@ BOOST_AUTO_TEST_CASE(every_member_arrives) {
                    "size": 24, "max_overflow": 25, "pull_size": 26, "concurrency": 27,
                    "process_timeout_ms": 28, "checkout_wait_ms": 29, "let_it_crash": true,
                    "drain_wait_ms": 30, "cancel_grace_ms": 31, "stuck_threshold_ms": 32,
+                   "abandoned_max": 321,
                    "intensity": 33, "period_ms": 34,
                    "breaker": {"threshold": 35, "window_ms": 36, "open_for_ms": 37, "permits": 38,
                                "successes": 39}},
@@ -114,6 +115,7 @@ BOOST_AUTO_TEST_CASE(every_member_arrives) {
     BOOST_TEST((p.drain_wait == 30ms));
     BOOST_TEST((p.cancel_grace == 31ms));
     BOOST_TEST((p.stuck_threshold == 32ms));
+    BOOST_TEST(p.abandoned_max == 321U);
     BOOST_TEST(p.intensity == 33U);
     BOOST_TEST((p.period == 34ms));
     BOOST_TEST(p.breaker.threshold == 35U);

@@ -258,6 +258,31 @@ LIFEGUARD_TEST(CAN_09_also_when_the_job_was_cancelled_beforehand_by_a_kill) {
     BOOST_TEST(r.log->count("event=job_failed") == 1U);
 }
 
+LIFEGUARD_TEST(deaf_handlers_that_are_too_many_are_not_replaced_before_they_end) {
+    worker_pool_options pool = one_second(2);
+    pool.abandoned_max = 1;
+    rig r(ctx, pool);
+    const auto first = r.execute("deaf", 1);
+    const auto second = r.execute("deaf", 2);
+    ctx.advance(11s);
+    BOOST_TEST((first.error() == errc::timeout));
+    BOOST_TEST((second.error() == errc::timeout));
+    BOOST_TEST(r.status().lanes_abandoned == 2U);
+    BOOST_TEST(r.log->count("event=short_of_lanes") == 2U);
+    const job_id waits = r.submit("double", 1);
+    BOOST_TEST(r.state(waits) == "available");
+    r.kill("p/1"); // its next incarnation has no lane either
+    ctx.settle();
+    BOOST_TEST(r.worker(1).incarnation == 2U);
+    BOOST_TEST(r.state(waits) == "available");
+
+    r.doors.open();
+    ctx.settle();
+    BOOST_TEST(r.status().lanes_abandoned == 0U);
+    BOOST_TEST(r.state(waits) == "completed");
+    BOOST_TEST(r.loads() == "p/1 idle, p/2 idle");
+}
+
 LIFEGUARD_TEST(late_result_of_a_stuck_attempt_does_not_touch_the_next_attempt) {
     engine_options more;
     more.queue.retry = backoff{.offset = 1s, .base = 0s, .factor = 1, .cap = 1h, .jitter = 0};

@@ -47,6 +47,20 @@ LIFEGUARD_TEST(BRK_02_execute_is_refused_once_the_only_breaker_is_open) {
     BOOST_TEST(r.loads() == "p/1 idle");
 }
 
+LIFEGUARD_TEST(jobs_that_are_discarded_for_their_own_fault_open_no_breaker) {
+    rig r(ctx, tripping(1, 2));
+    r.the_engine().handle("bad", [](job_context&) -> asio::awaitable<json> {
+        throw discard_job("no such picture");
+        co_return nullptr;
+    });
+    for (int i = 0; i < 3; ++i)
+        BOOST_TEST(message_of(r.execute("bad")).find("no such picture") != std::string::npos);
+    BOOST_TEST(r.loads() == "p/1 idle");
+    BOOST_TEST(r.worker(1).failed == 3U);
+    fail(r, 2);
+    BOOST_TEST(r.loads() == "p/1 idle open");
+}
+
 LIFEGUARD_TEST(BRK_05_refusal_says_when_to_come_back) {
     rig r(ctx, tripping(1));
     fail(r, 5);
