@@ -91,6 +91,10 @@ class child_context {
     /// Whether the supervisor has asked this incarnation to stop.
     bool stop_requested() const noexcept;
 
+    /// What `start_child` was given for this child; empty of children without a template. Once, in
+    /// the start function: that of a temporary child is moved out.
+    std::any take_argument() const;
+
   private:
     boost::intrusive_ptr<detail::incarnation> incarnation_;
 };
@@ -134,8 +138,9 @@ using start_function = std::function<child_body(child_context)>;
 /// Inside a co_await expression name a spec whose start function has captures first: g++ 12
 /// destroys such temporaries twice.
 struct child_spec {
-    /// `start` takes a `child_context` or nothing, and returns a `child_body`, an `awaitable<void>`
-    /// or a `supervisor`.
+    /// `start` takes a `child_context` or nothing; that of a template takes a `child_context`, the
+    /// argument as a `std::any`, or both in this order. It returns a `child_body`, an
+    /// `awaitable<void>` or a `supervisor`.
     template <typename F>
     child_spec(std::string child_id, F start_child)
         : id(std::move(child_id)), start(adapt(std::move(start_child))) {}
@@ -160,6 +165,9 @@ struct child_spec {
     /// How long the start may take; past it the start has failed. Zero: as long as it takes.
     duration start_timeout = duration::zero();
 
+    /// The name it holds while it runs, in the supervisor's `names`. Empty: none.
+    std::string registered_name;
+
     /// Where it runs. Empty: on its supervisor's strand. Any other executor gets a strand for the
     /// child.
     asio::any_io_executor executor;
@@ -170,7 +178,16 @@ struct child_spec {
         if constexpr (detail::may_be_empty<F>)
             if (!f)
                 return {}; // refused by the supervisor, with its reasons
-        if constexpr (std::is_convertible_v<F, start_function>) {
+        if constexpr (std::is_invocable_v<F&, child_context, std::any>) {
+            return [f = std::move(f)](const child_context& context) mutable {
+                return child_body(f(context, context.take_argument()));
+            };
+        } else if constexpr (std::is_invocable_v<F&, std::any>) {
+            // Asked before the next: a child_context would convert to std::any.
+            return [f = std::move(f)](const child_context& context) mutable {
+                return child_body(f(context.take_argument()));
+            };
+        } else if constexpr (std::is_convertible_v<F, start_function>) {
             return start_function(std::move(f));
         } else if constexpr (std::is_invocable_v<F&, child_context>) {
             return [f = std::move(f)](child_context context) mutable {

@@ -25,10 +25,11 @@ enum class errc {
     // The thing named is not there, or not in a state that allows it.
     not_found,
     duplicate_id,
-    already_started, ///< a child with that id is running
-    already_present, ///< a child with that id is known, and not running
-    running,         ///< the child runs; terminate it first
-    executing,       ///< the job runs; its lease is somebody else's
+    already_started,    ///< a child with that id is running
+    already_present,    ///< a child with that id is known, and not running
+    running,            ///< the child runs; terminate it first
+    simple_one_for_one, ///< children of such a supervisor cannot be restarted or deleted
+    executing,          ///< the job runs; its lease is somebody else's
     no_such_pool,
     no_such_queue,
     no_such_supervisor, ///< the supervisor has ended

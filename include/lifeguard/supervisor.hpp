@@ -1,5 +1,6 @@
 #pragma once
 
+#include <lifeguard/backoff.hpp>
 #include <lifeguard/child_spec.hpp>
 #include <lifeguard/exit_reason.hpp>
 #include <lifeguard/time_source.hpp>
@@ -19,12 +20,24 @@
 namespace lifeguard {
 
 class log_sink;
+class loop_watchdog;
+class name_registry;
 
-/// Which siblings share a child's fate (OTP's words).
-enum class strategy { one_for_one, one_for_all, rest_for_one, simple_one_for_one };
+/// Which siblings are restarted with a child that failed (OTP's words).
+enum class strategy {
+    one_for_one,        ///< none
+    one_for_all,        ///< all
+    rest_for_one,       ///< those behind it in start order
+    simple_one_for_one, ///< none; the children are made from one template, see `start_child`
+};
 
-/// Whether the end of significant children ends the supervisor.
-enum class auto_shutdown { never, any_significant, all_significant };
+/// Whether the supervisor ends, as after a stop, when significant children have ended by themselves
+/// and are not restarted.
+enum class auto_shutdown {
+    never,
+    any_significant, ///< at the first
+    all_significant, ///< when none is left
+};
 
 /// Validated by the supervisor's constructor; the error names the field.
 struct supervisor_options {
@@ -40,6 +53,10 @@ struct supervisor_options {
 
     lifeguard::auto_shutdown auto_shutdown = lifeguard::auto_shutdown::never;
 
+    /// A failed child waits before it is restarted, longer each time; it starts anew when it has
+    /// run for `period`. Each restart is charged when it is made. Empty: at once, as in OTP.
+    std::optional<backoff> restart_delay;
+
     /// How long a child cancelled by force may take to end before it is abandoned. Defaults to 1 s.
     duration kill_grace = std::chrono::seconds(1);
 
@@ -49,6 +66,12 @@ struct supervisor_options {
 
     /// Empty: the machine's clocks.
     std::shared_ptr<time_source> time;
+
+    /// Where children with a `registered_name` are to be found. Empty: there must be none.
+    std::shared_ptr<name_registry> names;
+
+    /// Finds children that hold their thread. Empty: nobody looks.
+    std::shared_ptr<loop_watchdog> watchdog;
 
     /// Gets a line for every crash, restart and surrender. Empty: none.
     std::shared_ptr<log_sink> log;
@@ -108,8 +131,11 @@ struct stop_figures {
     std::uint64_t force_cancel_total = 0;
     std::uint64_t abandoned_total = 0;
     std::uint64_t abandoned_live = 0;
-    std::uint64_t abandoned_max = 0;              ///< the highest abandoned_live so far
-    duration stop_latency_max = duration::zero(); ///< from request to end
+    std::uint64_t abandoned_max = 0; ///< the highest abandoned_live so far
+    // From the request to the end; the percentiles may be up to a quarter too high.
+    duration stop_latency_p50 = duration::zero();
+    duration stop_latency_p99 = duration::zero();
+    duration stop_latency_max = duration::zero();
     std::uint64_t observer_errors = 0; ///< exceptions of subscribers and of the log sink, swallowed
 };
 
@@ -135,14 +161,13 @@ struct started_child {
 class supervisor {
   public:
     /// Starts nothing. The supervisor and its children run on `executor` when that is a strand, on
-    /// a strand over it otherwise.
-    /// Errors: `invalid_option` naming the field or the child's field, `duplicate_id`,
-    /// `unsupported`.
+    /// a strand over it otherwise. simple_one_for_one takes exactly one spec: the template.
+    /// Errors: `invalid_option` naming the field or the child's field, `duplicate_id`.
     supervisor(asio::any_io_executor executor, supervisor_options options,
                std::vector<child_spec> children = {});
 
     /// Starts the children in order, keeps them running, and returns when the supervisor has ended
-    /// after a stop.
+    /// after a stop or an auto_shutdown.
     /// Errors: `start_failed` when a child of the initial list does not start (the cause is nested
     /// in it, see std::rethrow_if_nested); `exit_shutdown("intensity_exceeded")` when it gave up,
     /// so that a parent sees OTP's `shutdown` reason; `already_started` when it is called again.
@@ -162,19 +187,27 @@ class supervisor {
     /// Adds a child behind the others and starts it. Waits for its start handshake; meanwhile other
     /// children may be started.
     /// Errors: `invalid_option`, `already_started`, `already_present`, `start_failed` with the
-    /// cause nested. A child that failed to start is not kept; intensity is not charged.
+    /// cause nested (also when the child was stopped in its start, with a sibling that failed),
+    /// `simple_one_for_one`. A child that failed to start is not kept; intensity is not charged.
     asio::awaitable<started_child> start_child(child_spec spec);
 
+    /// Starts one more child of a simple_one_for_one supervisor. Its id is made of the template's:
+    /// "session/1", "session/2" ... Every start of it, also a restart, is given `argument`; that of
+    /// a temporary child is moved into its one start and not kept.
+    /// Errors: `start_failed` with the cause nested; `unsupported` by any other supervisor.
+    asio::awaitable<started_child> start_child(std::any argument);
+
     /// Stops a child and keeps its spec, except of a temporary one. Also ok when it does not run;
-    /// a failed restart is not repeated any more.
-    /// Errors: `not_found`.
+    /// a failed restart is not repeated any more. A dynamic child is forgotten; one that ended
+    /// before is ok, too.
+    /// Errors: `not_found`; `simple_one_for_one` for the template's id.
     asio::awaitable<void> terminate_child(std::string id);
 
     /// Starts a child that does not run. When that fails it is not repeated.
-    /// Errors: `not_found`, `running`, `start_failed` with the cause nested.
+    /// Errors: `not_found`, `running`, `start_failed` with the cause nested, `simple_one_for_one`.
     asio::awaitable<started_child> restart_child(std::string id);
 
-    /// Forgets a child that does not run. Errors: `not_found`, `running`.
+    /// Forgets a child that does not run. Errors: `not_found`, `running`, `simple_one_for_one`.
     asio::awaitable<void> delete_child(std::string id);
 
     /// Cancels the running incarnation by force and returns without waiting for its end; the child
@@ -186,8 +219,17 @@ class supervisor {
     asio::awaitable<std::vector<child_info>> which_children() const;
     asio::awaitable<child_counts> count_children() const;
 
-    /// The spec of a child with every default filled in. Errors: `not_found`.
+    /// The spec of a child with every default filled in; of a dynamic child, the template.
+    /// Errors: `not_found`.
     asio::awaitable<child_spec> get_childspec(std::string id) const;
+
+    /// Changes the rules and the specs while the children run on (OTP's code change). New children
+    /// are added and not started; children that `children` does not name stay, in front. What
+    /// concerns the end of a child holds at once, start functions and executors from the next start
+    /// on. The name, clocks, log, names and watchdog stay what they are.
+    /// Errors: as the constructor's; `unsupported` from or to simple_one_for_one. Nothing is
+    /// changed then.
+    asio::awaitable<void> reconfigure(supervisor_options options, std::vector<child_spec> children);
 
     /// The tree below this supervisor as text, nested supervisors indented. Answered at once, also
     /// during a start that does not come to its end.

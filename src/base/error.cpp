@@ -35,6 +35,10 @@ text text_of(errc e) noexcept {
                 "a child with this id exists and is not running: restart or delete it"};
     case errc::running:
         return {"running", "the child is running: terminate it first"};
+    case errc::simple_one_for_one:
+        return {
+            "simple_one_for_one",
+            "the children of this supervisor are made from a template, without ids of their own"};
     case errc::executing:
         return {"executing", "the job is being executed"};
     case errc::no_such_pool:

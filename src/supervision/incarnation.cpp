@@ -17,11 +17,13 @@ const asio::any_io_executor& child_context::executor() const noexcept {
 }
 
 void child_context::ready(std::any info) const {
-    if (incarnation_->child().waits_for_ready)
+    if (incarnation_->waits_for_ready())
         incarnation_->ready(std::move(info));
 }
 
 bool child_context::stop_requested() const noexcept { return incarnation_->stop_requested(); }
+
+std::any child_context::take_argument() const { return incarnation_->take_argument(); }
 
 child_body::child_body(supervisor nested, std::any info)
     : run_(nested.run()),
@@ -62,7 +64,12 @@ class incarnation::on_end {
 incarnation::incarnation(std::shared_ptr<supervisor::shell> shell,
                          boost::intrusive_ptr<shell_child> child,
                          std::shared_ptr<guarded_executor> own)
-    : shell_(std::move(shell)), child_(std::move(child)), number_(child_->incarnation) {
+    : shell_(std::move(shell)),
+      child_(std::move(child)),
+      start_(child_->start),
+      number_(child_->incarnation),
+      waits_for_ready_(child_->waits_for_ready),
+      is_temporary_(child_->restart == restart_type::temporary) {
     if (own) {
         rare_ = std::make_unique<rare>();
         rare_->own = std::move(own);
@@ -90,7 +97,7 @@ void incarnation::start() {
 void incarnation::launch() {
     const boost::intrusive_ptr<incarnation> self(this);
     try {
-        asio::co_spawn(executor(), run(self), on_end(self));
+        asio::co_spawn(shell_->watched(executor(), *this), run(self), on_end(self));
     } catch (...) {
         over(std::current_exception());
     }
@@ -119,14 +126,14 @@ asio::awaitable<void> incarnation::run(boost::intrusive_ptr<incarnation> self) {
 asio::awaitable<void> incarnation::call_start() {
     if (stop_requested())
         return nothing();
-    child_body body = child_->start(child_context(this));
+    child_body body = start_->call(child_context(this));
     if (body.is_ignore()) {
         set_end(child_end::kind::ignored);
         return nothing();
     }
     if (body.nested())
         shell_->is_nested(*this, std::move(body.info()), *body.nested());
-    else if (!child_->waits_for_ready)
+    else if (!waits_for_ready_)
         ready(std::move(body.info()));
     return body.take_run();
 }

@@ -9,7 +9,7 @@
 namespace lifeguard::detail {
 
 /// One run of a child: its coroutine, the signal that cancels it, and what it knows of itself. Its
-/// coroutine keeps it, and it keeps the child's start function and the supervisor: what a coroutine
+/// coroutine keeps it, and it keeps its start function and the supervisor: what a coroutine
 /// uses outlives it, however long that is.
 class incarnation {
   public:
@@ -26,6 +26,7 @@ class incarnation {
     const asio::any_io_executor& executor() const noexcept {
         return is_at_home() ? shell_->executor() : rare_->own->get();
     }
+    bool waits_for_ready() const noexcept { return waits_for_ready_; }
     bool is_at_home() const noexcept { return !rare_ || !rare_->own; }
 
     /// Starts the coroutine, on its executor and on nobody else's stack.
@@ -36,6 +37,7 @@ class incarnation {
     void cancel(asio::cancellation_type type);
 
     void ready(std::any info);
+    std::any take_argument() { return child_->take_argument(is_temporary_); }
     bool stop_requested() const noexcept { return stop_requested_.load(std::memory_order_relaxed); }
 
     /// How it ended. Once, when it has.
@@ -57,6 +59,7 @@ class incarnation {
 
     const std::shared_ptr<supervisor::shell> shell_;
     const boost::intrusive_ptr<shell_child> child_;
+    const boost::intrusive_ptr<shared_start> start_; // the child may get another one meanwhile
     /// What most incarnations do not have, most of the time: they cost memory by the million.
     struct rare {
         std::shared_ptr<guarded_executor> own; ///< from the beginning, or never
@@ -66,6 +69,8 @@ class incarnation {
     asio::cancellation_signal signal_; // touched on the executor only
     std::atomic<unsigned> references_ = 0;
     const unsigned number_;
+    const bool waits_for_ready_;
+    const bool is_temporary_;
     std::atomic<bool> stop_requested_ = false;
     bool over_ = false; // on the executor only
 };

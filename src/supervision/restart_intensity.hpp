@@ -18,11 +18,20 @@ class restart_intensity {
     /// Charges a restart at `now`. False when it is one too many.
     bool charge(time_point now);
 
+    /// How many more would be allowed at `now`. O(log intensity).
+    unsigned left(time_point now) const noexcept;
+
+    /// New rules for what has happened already.
+    void reconfigure(unsigned intensity, duration period, time_point now);
+
     /// How many times are remembered; some may be too old to count.
     std::size_t remembered() const noexcept { return size_; }
 
   private:
-    void forget_old(time_point now) noexcept;
+    bool is_old(std::size_t i, time_point now) const noexcept {
+        return now - ring_[(head_ + i) % ring_.size()] > period_;
+    }
+    void forget_old(std::size_t at_most, time_point now) noexcept;
     void remember(time_point now);
 
     unsigned intensity_;

@@ -20,13 +20,17 @@ using child_ptr = boost::intrusive_ptr<supervised_child>;
 /// Names a call of the public interface until it has been answered.
 using ticket = std::uint64_t;
 
-/// What a caller asks of a supervisor.
+struct new_configuration;
+
+/// What a caller asks of a supervisor, or it of itself.
 struct child_request {
-    enum class kind { start, terminate, restart, remove, kill, read };
+    enum class kind { start, terminate, restart, remove, kill, reconfigure, read, repeat };
     kind what = kind::read;
     ticket from = 0;
     std::string id;
-    child_ptr fresh; ///< the child to start
+    child_ptr child;          ///< the one to start; its id is empty when the template made it
+    unsigned incarnation = 0; ///< repeat: the one of `child` that has ended
+    std::shared_ptr<new_configuration> configuration;
 };
 
 /// How a run of a child came to its end, before the supervisor judges what that means.
@@ -59,12 +63,16 @@ class supervised_child : public boost::intrusive_ref_counter<supervised_child>,
   public:
     enum class phase : std::uint8_t { down, starting, running, restarting };
     enum class stop_step : std::uint8_t { none, asked, forced };
-    /// Why it is being stopped. Later ones outrank earlier ones.
+    /// Why it is being stopped. Later ones outrank earlier ones; `shutdown` is the supervisor's own
+    /// doing, be it to end or to start siblings again together.
     enum class stop_purpose : std::uint8_t { none, kill, start_timeout, terminate, shutdown };
     /// What started it decides what happens when that fails.
     enum class start_cause : std::uint8_t { initial, start_call, restart_call, automatic };
 
     virtual ~supervised_child() = default;
+
+    /// Takes over what another spec of the same id says. What runs, runs on as it was started.
+    virtual void adopt(const supervised_child& spec);
 
     /// Has a coroutine, or one on its way.
     bool is_alive() const noexcept { return now == phase::starting || now == phase::running; }
@@ -76,6 +84,7 @@ class supervised_child : public boost::intrusive_ref_counter<supervised_child>,
     duration start_timeout = duration::zero();
     restart_type restart = restart_type::permanent;
     child_type type = child_type::worker;
+    bool significant = false;
     bool waits_for_ready = false;
 
     // What the core keeps.
@@ -89,5 +98,14 @@ class supervised_child : public boost::intrusive_ref_counter<supervised_child>,
     unsigned restarts = 0;
     std::unique_ptr<child_work> work;
 };
+
+inline void supervised_child::adopt(const supervised_child& spec) {
+    shutdown = spec.shutdown;
+    start_timeout = spec.start_timeout;
+    restart = spec.restart;
+    type = spec.type;
+    significant = spec.significant;
+    waits_for_ready = spec.waits_for_ready;
+}
 
 } // namespace lifeguard::detail

@@ -3,6 +3,8 @@
 #include "supervision/supervisor_shell.hpp"
 #include "supervision/validation.hpp"
 
+#include <utility>
+
 namespace lifeguard {
 namespace {
 
@@ -36,6 +38,10 @@ asio::awaitable<started_child> supervisor::start_child(child_spec spec) {
     return shell::start_child(shell_, std::move(spec));
 }
 
+asio::awaitable<started_child> supervisor::start_child(std::any argument) {
+    return shell::start_child(shell_, std::move(argument));
+}
+
 asio::awaitable<void> supervisor::terminate_child(std::string id) {
     return shell::change(shell_, change::terminate, std::move(id));
 }
@@ -64,6 +70,11 @@ asio::awaitable<child_spec> supervisor::get_childspec(std::string id) const {
     return shell::get_childspec(shell_, std::move(id));
 }
 
+asio::awaitable<void> supervisor::reconfigure(supervisor_options options,
+                                              std::vector<child_spec> children) {
+    return shell::reconfigure(shell_, std::move(options), std::move(children));
+}
+
 asio::awaitable<std::string> supervisor::tree() const { return drawn(shell::tree(shell_)); }
 
 std::shared_ptr<void> supervisor::subscribe(std::function<void(const supervisor_event&)> f) {
@@ -72,7 +83,7 @@ std::shared_ptr<void> supervisor::subscribe(std::function<void(const supervisor_
 
 stop_figures supervisor::figures() const { return shell_->figures(); }
 
-const std::string& supervisor::name() const noexcept { return shell_->options().name; }
+const std::string& supervisor::name() const noexcept { return shell_->name(); }
 
 const asio::any_io_executor& supervisor::executor() const noexcept { return shell_->executor(); }
 

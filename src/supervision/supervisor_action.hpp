@@ -32,9 +32,10 @@ struct abandon {
     child_ptr child;
 };
 
-/// Call `deadline_passed(child, deadline)` at `at`. A child has one deadline at most.
+/// Call `deadline_passed(child, deadline)` at `at`. A child has one deadline at most, and so have
+/// those that stop together.
 struct set_deadline {
-    child_ptr child;
+    child_ptr child; ///< empty: of those that stop together
     std::uint64_t deadline;
     time_point at;
 };
@@ -43,7 +44,7 @@ struct clear_deadline {
     child_ptr child;
 };
 
-/// Call `repeat_restart(child, incarnation)` once the calls that came before have been submitted.
+/// Submit a `repeat` of the child once the calls that came before have been submitted.
 struct repeat_restart {
     child_ptr child;
     unsigned incarnation;
@@ -54,6 +55,7 @@ struct answer {
     ticket to;
     std::optional<errc> code;
     std::exception_ptr cause; ///< of start_failed
+    child_ptr child;          ///< that was to be started; empty of other requests
     unsigned incarnation = 0; ///< of what was started; 0 when that was ignored
     std::any info = {};       ///< that it gave
 };
@@ -66,12 +68,12 @@ struct emit {
     exit_reason reason;
 };
 
-/// The initial children have started.
+/// The children have started: the initial ones, or those that were restarted together.
 struct started {};
 
 /// The supervisor has ended, and so have its children.
 struct finished {
-    enum class outcome { stopped, gave_up, start_failed };
+    enum class outcome { stopped, auto_shutdown, gave_up, start_failed };
     outcome how = outcome::stopped;
     std::string failed_child; ///< the one of the initial list that did not start
     exit_reason why;          ///< it did not

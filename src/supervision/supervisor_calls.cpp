@@ -28,68 +28,10 @@ std::exception_ptr nest(const error& what, const std::exception_ptr& cause) {
     }
 }
 
-child_info::state state_of(const detail::supervised_child& child) {
-    using phase = detail::supervised_child::phase;
-    if (child.is_stopping())
-        return child_info::state::stopping;
-    switch (child.now) {
-    case phase::down:
-        return child_info::state::not_started;
-    case phase::starting:
-        return child_info::state::starting;
-    case phase::running:
-        return child_info::state::running;
-    case phase::restarting:
-        return child_info::state::restarting;
-    }
-    return child_info::state::not_started;
-}
-
-const char* name_of(child_info::state state) {
-    switch (state) {
-    case child_info::state::not_started:
-        return "not started";
-    case child_info::state::starting:
-        return "starting";
-    case child_info::state::running:
-        return "running";
-    case child_info::state::stopping:
-        return "stopping";
-    case child_info::state::restarting:
-        return "restarting";
-    }
-    return "unknown";
-}
-
-const char* name_of(strategy s) {
-    switch (s) {
-    case strategy::one_for_one:
-        return "one_for_one";
-    case strategy::one_for_all:
-        return "one_for_all";
-    case strategy::rest_for_one:
-        return "rest_for_one";
-    case strategy::simple_one_for_one:
-        return "simple_one_for_one";
-    }
-    return "unknown";
-}
-
-child_info info_of(const detail::supervised_child& child) {
-    child_info info;
-    info.id = child.id;
-    info.state_now = state_of(child);
-    info.type = child.type;
-    info.restart = child.restart;
-    info.incarnation = child.incarnation;
-    info.restarts = child.restarts;
-    return info;
-}
-
 } // namespace
 
 error supervisor::shell::error_about(errc code, const std::string& child) const {
-    std::string what = "supervisor '" + detail::one_line(options_.name) + "'";
+    std::string what = "supervisor '" + detail::one_line(name_) + "'";
     if (!child.empty())
         what += ", child '" + detail::one_line(child) + "'";
     return error(code, what);
@@ -158,6 +100,7 @@ void supervisor::shell::throw_outcome() const {
     using outcome = detail::action::finished::outcome;
     switch (outcome_.how) {
     case outcome::stopped:
+    case outcome::auto_shutdown:
         return;
     case outcome::gave_up:
         throw exit_shutdown("intensity_exceeded");
@@ -200,11 +143,22 @@ asio::awaitable<void> supervisor::shell::wait_for(std::shared_ptr<detail::call> 
 }
 
 asio::awaitable<void> supervisor::shell::ask(std::shared_ptr<shell> self,
-                                             std::shared_ptr<detail::call> c,
-                                             child_request request) {
-    c->started.id = request.fresh ? request.fresh->id : request.id;
+                                             std::shared_ptr<detail::call> c, child_request request,
+                                             std::function<void(shell&, child_request&)> complete) {
+    if (c->started.id.empty())
+        c->started.id = request.id;
     request.from = self->open(c);
-    self->post([request = std::move(request)](shell& s) mutable {
+    self->post([request = std::move(request), complete = std::move(complete)](shell& s) mutable {
+        try {
+            if (complete)
+                complete(s, request);
+        } catch (...) {
+            if (const auto refused = s.close(request.from)) {
+                refused->failure = std::current_exception();
+                refused->arrive();
+            }
+            return;
+        }
         s.core_.submit(std::move(request), s.now_);
     });
     co_await wait_for(std::move(c));
@@ -214,6 +168,8 @@ void supervisor::shell::perform(detail::action::answer& a) {
     const auto c = close(a.to);
     if (!c)
         return;
+    if (a.child)
+        c->started.id = a.child->id;
     if (a.code) {
         error what = error_about(*a.code, c->started.id);
         if (a.cause)
@@ -232,15 +188,64 @@ void supervisor::shell::perform(detail::action::answer& a) {
     c->arrive();
 }
 
-asio::awaitable<started_child> supervisor::shell::start_child(std::shared_ptr<shell> self,
-                                                              child_spec spec) {
-    detail::validate(spec, self->options_);
+asio::awaitable<started_child>
+supervisor::shell::start(std::shared_ptr<shell> self, std::string id,
+                         std::function<void(shell&, child_request&)> complete) {
     child_request request;
     request.what = child_request::kind::start;
-    request.fresh.reset(new shell_child(std::move(spec)));
     const auto c = std::make_shared<detail::call>();
-    co_await ask(std::move(self), c, std::move(request));
+    c->started.id = std::move(id);
+    co_await ask(std::move(self), c, std::move(request), std::move(complete));
     co_return std::move(c->started);
+}
+
+asio::awaitable<started_child> supervisor::shell::start_child(std::shared_ptr<shell> self,
+                                                              child_spec spec) {
+    std::string id = spec.id;
+    return start(std::move(self), std::move(id),
+                 [spec = std::move(spec)](shell& s, child_request& request) mutable {
+                     detail::validate(spec, s.core_.options());
+                     if (s.core_.options().strategy == strategy::simple_one_for_one)
+                         throw s.error_about(errc::simple_one_for_one, spec.id);
+                     request.child.reset(new shell_child(std::move(spec)));
+                 });
+}
+
+asio::awaitable<started_child> supervisor::shell::start_child(std::shared_ptr<shell> self,
+                                                              std::any argument) {
+    return start(std::move(self), {},
+                 [argument = std::move(argument)](shell& s, child_request& request) mutable {
+                     if (s.core_.options().strategy != strategy::simple_one_for_one)
+                         throw s.error_about(errc::unsupported, {});
+                     const auto& made_of = s.core_.template_spec();
+                     if (!made_of)
+                         return; // it has ended, and will say so
+                     request.child.reset(
+                         new shell_child(static_cast<shell_child&>(*made_of), std::move(argument)));
+                 });
+}
+
+asio::awaitable<void> supervisor::shell::reconfigure(std::shared_ptr<shell> self,
+                                                     supervisor_options options,
+                                                     std::vector<child_spec> children) {
+    detail::validate(options, children);
+    child_request request;
+    request.what = child_request::kind::reconfigure;
+    request.configuration = std::make_shared<detail::new_configuration>();
+    request.configuration->options = std::move(options);
+    for (child_spec& spec : children)
+        request.configuration->children.emplace_back(new shell_child(std::move(spec)));
+    std::function<void(shell&, child_request&)> keep = [](shell& s, child_request& r) {
+        const supervisor_options& now = s.core_.options();
+        supervisor_options& then = r.configuration->options;
+        then.name = now.name;
+        then.time = now.time;
+        then.log = now.log;
+        then.names = now.names;
+        then.watchdog = now.watchdog;
+    };
+    co_await ask(std::move(self), std::make_shared<detail::call>(), std::move(request),
+                 std::move(keep));
 }
 
 asio::awaitable<started_child> supervisor::shell::restart_child(std::shared_ptr<shell> self,
@@ -259,110 +264,6 @@ asio::awaitable<void> supervisor::shell::change(std::shared_ptr<shell> self,
     request.what = what;
     request.id = std::move(id);
     co_await ask(std::move(self), std::make_shared<detail::call>(), std::move(request));
-}
-
-asio::awaitable<void> supervisor::shell::read(std::shared_ptr<shell> self,
-                                              std::function<void(shell&)> reader) {
-    child_request request;
-    co_await ask(std::move(self), std::make_shared<detail::call>(std::move(reader)),
-                 std::move(request));
-}
-
-// What is read lies beside the frame: a cancelled caller does not wait for the reader.
-
-asio::awaitable<std::vector<child_info>>
-supervisor::shell::which_children(std::shared_ptr<shell> self) {
-    const auto list = std::make_shared<std::vector<child_info>>();
-    std::function<void(shell&)> reader = [list](shell& s) {
-        for (const auto& child : s.core_.children())
-            list->push_back(info_of(child));
-    };
-    co_await read(std::move(self), std::move(reader));
-    co_return std::move(*list);
-}
-
-asio::awaitable<child_counts> supervisor::shell::count_children(std::shared_ptr<shell> self) {
-    const auto counts = std::make_shared<child_counts>();
-    std::function<void(shell&)> reader = [counts](shell& s) { *counts = s.core_.counts(); };
-    co_await read(std::move(self), std::move(reader));
-    co_return *counts;
-}
-
-asio::awaitable<child_spec> supervisor::shell::get_childspec(std::shared_ptr<shell> self,
-                                                             std::string id) {
-    const auto found = std::make_shared<std::vector<child_spec>>();
-    std::function<void(shell&)> reader = [found, id = std::move(id)](shell& s) {
-        const auto* child = s.core_.find(id);
-        if (child == nullptr)
-            throw s.error_about(errc::not_found, id);
-        found->push_back(static_cast<const shell_child*>(child)->spec());
-    };
-    co_await read(std::move(self), std::move(reader));
-    co_return std::move(found->front());
-}
-
-// ---- the tree
-
-/// A supervisor's own lines, and the supervisors below it that have not drawn theirs yet.
-struct supervisor::shell::sketch {
-    detail::tree_node top;
-    std::vector<std::pair<std::size_t, supervisor>> below;
-};
-
-supervisor::shell::sketch supervisor::shell::draw() const {
-    const auto about = [](const supervisor_options& o) {
-        return std::string(name_of(o.strategy)) + ", " +
-               detail::describe_intensity(o.intensity, o.period);
-    };
-    sketch drawn;
-    drawn.top.name = options_.name;
-    drawn.top.about = about(options_);
-    for (const auto& c : core_.children()) {
-        const auto& child = static_cast<const shell_child&>(c);
-        const child_info::state state = state_of(child);
-        const supervisor* nested = child.nested_supervisor();
-        detail::tree_node node;
-        node.name = child.id;
-        node.about = child.type == child_type::supervisor || nested ? "supervisor" : "worker";
-        if (nested)
-            node.about += ", " + about(nested->shell_->options_);
-        if (!nested || state != child_info::state::running)
-            node.about.append(", ").append(name_of(state));
-        if (child.incarnation > 1)
-            node.about.append(", incarnation ").append(std::to_string(child.incarnation));
-        if (nested)
-            drawn.below.emplace_back(drawn.top.children.size(), *nested);
-        drawn.top.children.push_back(std::move(node));
-    }
-    return drawn;
-}
-
-asio::awaitable<detail::tree_node> supervisor::shell::tree(std::shared_ptr<shell> self) {
-    // Not a request: a tree that is stuck in its start must still be drawn.
-    const auto drawn = std::make_shared<sketch>();
-    const auto c = std::make_shared<detail::call>();
-    const auto from = self->open(c);
-    self->post([from, drawn](shell& s) {
-        const auto asked = s.close(from);
-        if (!asked)
-            return;
-        if (s.core_.mode_now() == core::mode::ended)
-            asked->failure = std::make_exception_ptr(s.error_about(errc::no_such_supervisor, {}));
-        else
-            *drawn = s.draw();
-        asked->arrive();
-    });
-    co_await wait_for(c);
-    for (auto& [at, nested] : drawn->below) {
-        try {
-            auto below = co_await tree(nested.shell_);
-            drawn->top.children[at].children = std::move(below.children);
-        } catch (const error& e) {
-            if (e.code() != errc::no_such_supervisor) // it may have ended meanwhile
-                throw;
-        }
-    }
-    co_return std::move(drawn->top);
 }
 
 } // namespace lifeguard

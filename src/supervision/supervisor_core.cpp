@@ -14,12 +14,12 @@ time_point later(time_point now, duration by) noexcept {
 
 } // namespace
 
-supervisor_core::supervisor_core(const limits& l)
-    : kill_grace_(l.kill_grace),
-      abandoned_max_(l.abandoned_max),
-      intensity_(l.intensity, l.period) {}
+supervisor_core::supervisor_core(supervisor_options options)
+    : options_(std::move(options)), intensity_(options_.intensity, options_.period) {}
 
 supervisor_core::~supervisor_core() { clear(); }
+
+// ---- the children
 
 bool supervisor_core::add(child_ptr child) {
     if (!index_.insert(child.get()).second)
@@ -30,7 +30,9 @@ bool supervisor_core::add(child_ptr child) {
     return true;
 }
 
+/// Of a child that is down.
 void supervisor_core::remove(supervised_child& child) {
+    delays_.forget(&child);
     index_.erase(&child);
     children_.erase(children_.iterator_to(child));
     if (child.type == child_type::supervisor)
@@ -42,6 +44,7 @@ void supervisor_core::clear() noexcept {
     // Start functions may own anything, also whoever owns this core.
     const auto waiting = std::move(waiting_);
     const auto actions = std::move(actions_);
+    const auto made_of = std::move(template_);
     waiting_.clear();
     actions_.clear();
     remove_all();
@@ -58,10 +61,59 @@ supervised_child* supervisor_core::find(std::string_view id) const {
 }
 
 child_counts supervisor_core::counts() const noexcept {
-    return {.specs = index_.size(),
+    return {.specs = is_simple() ? 1 : index_.size(),
             .active = alive_,
             .supervisors = supervisors_,
             .workers = index_.size() - supervisors_};
+}
+
+/// Changes what is counted of a child.
+template <typename Change>
+void supervisor_core::recount(supervised_child& child, Change change) {
+    const auto is_significant = [&] { return child.significant && child.now != phase::down; };
+    alive_ -= child.is_alive() ? 1 : 0;
+    significant_ -= is_significant() ? 1 : 0;
+    supervisors_ -= child.type == child_type::supervisor ? 1 : 0;
+    change(child);
+    alive_ += child.is_alive() ? 1 : 0;
+    significant_ += is_significant() ? 1 : 0;
+    supervisors_ += child.type == child_type::supervisor ? 1 : 0;
+}
+
+void supervisor_core::set_phase(supervised_child& child, phase now) {
+    recount(child, [now](supervised_child& c) { c.now = now; });
+}
+
+/// Of a child without a coroutine: it may have waited for its restart.
+void supervisor_core::put_down(supervised_child& child) {
+    clear_deadline(child);
+    child.work.reset();
+    set_phase(child, phase::down);
+}
+
+void supervisor_core::handle_reconfigure(child_request& request, time_point now) {
+    new_configuration& to = *request.configuration;
+    if (is_simple() != (to.options.strategy == strategy::simple_one_for_one))
+        return answer(request.from, errc::unsupported);
+    options_ = std::move(to.options);
+    intensity_.reconfigure(options_.intensity, options_.period, now);
+    if (is_simple()) {
+        template_->adopt(*to.children.front());
+        for (supervised_child& child : children_)
+            recount(child, [this](supervised_child& c) { c.adopt(*template_); });
+        return answer(request.from);
+    }
+    // In the new order, behind those that the new list does not know.
+    for (child_ptr& spec : to.children) {
+        supervised_child* known = find(spec->id);
+        if (known == nullptr) {
+            add(std::move(spec));
+            continue;
+        }
+        recount(*known, [&](supervised_child& c) { c.adopt(*spec); });
+        children_.splice(children_.end(), children_, children_.iterator_to(*known));
+    }
+    answer(request.from);
 }
 
 // ---- starting
@@ -74,20 +126,28 @@ void supervisor_core::start(time_point now) {
 }
 
 void supervisor_core::start_from(const child_list::iterator& next, time_point now) {
-    if (next != children_.end())
-        return spawn(*next, start_cause::initial, now);
-    mode_ = mode::running;
+    if (next != children_.end()) {
+        turn_ = &*next;
+        return begun_ ? respawn(*next, now) : spawn(*next, start_cause::initial, now);
+    }
     actions_.emplace_back(action::started());
+    settle(now);
+}
+
+/// Nobody starts or stops in turn any more: whoever waited for that goes on.
+void supervisor_core::settle(time_point now) {
+    turn_ = nullptr;
+    begun_ = true;
+    mode_ = mode::running;
     resubmit(std::exchange(waiting_, {}), now);
 }
 
 void supervisor_core::spawn(supervised_child& child, start_cause cause, time_point now) {
-    child.now = phase::starting;
+    set_phase(child, phase::starting);
     child.cause = cause;
     child.lost = false;
     child.nested = false;
     ++child.incarnation;
-    ++alive_;
     if (child.start_timeout > duration::zero())
         set_deadline(child, now, child.start_timeout);
     actions_.emplace_back(action::spawn{child_ptr(&child)});
@@ -97,7 +157,7 @@ void supervisor_core::started(supervised_child& child, unsigned incarnation, std
                               time_point now) {
     if (incarnation != child.incarnation || child.now != phase::starting)
         return;
-    child.now = phase::running;
+    set_phase(child, phase::running);
     if (!child.is_stopping())
         clear_deadline(child);
     emit(event::child_started, context::none, &child);
@@ -105,19 +165,20 @@ void supervisor_core::started(supervised_child& child, unsigned incarnation, std
         actions_.emplace_back(action::answer{.to = std::exchange(child.work->starter, 0),
                                              .code = {},
                                              .cause = {},
+                                             .child = child_ptr(&child),
                                              .incarnation = incarnation,
                                              .info = std::move(info)});
     if (!child.is_stopping())
         child.work.reset();
-    if (child.cause == start_cause::initial && mode_ == mode::starting)
+    if (turn_ == &child && mode_ == mode::starting)
         start_from(std::next(children_.iterator_to(child)), now);
 }
 
 void supervisor_core::start_ignored(supervised_child& child, last_moments& last, time_point now) {
     --child.incarnation; // it did not run
-    answer(last.work.starter);
+    answer(last.work.starter, {}, {}, &child);
     const auto next = std::next(children_.iterator_to(child));
-    const bool in_turn = child.cause == start_cause::initial && mode_ == mode::starting;
+    const bool in_turn = turn_ == &child && mode_ == mode::starting;
     stay_down(child, last, false, now);
     if (in_turn)
         start_from(next, now);
@@ -130,55 +191,17 @@ void supervisor_core::start_refused(supervised_child& child, last_moments& last,
         emit(event::start_failed, context::start_error, &child, last.reason);
     const bool ending = mode_ == mode::stopping;
     answer(last.work.starter, ending ? errc::no_such_supervisor : errc::start_failed,
-           last.reason.cause);
+           last.reason.cause, &child);
     if (!last.told_to_end() && !ending) {
         if (child.cause == start_cause::automatic)
-            return retry_later(child);
+            return restart_failed(child, now);
         if (child.cause == start_cause::initial) {
-            outcome_.how = action::finished::outcome::start_failed;
             outcome_.failed_child = child.id;
             outcome_.why = last.reason;
-            begin_stop(now);
+            begin_stop(outcome::start_failed, now);
         }
     }
     stay_down(child, last, child.cause == start_cause::start_call, now);
-}
-
-// ---- restarting
-
-void supervisor_core::restart(supervised_child& child, time_point now) {
-    if (!intensity_.charge(now))
-        return give_up(now);
-    ++child.restarts;
-    emit(event::restart_scheduled, context::none, &child);
-    if (child.lost && figures_.abandoned_live > abandoned_max_) {
-        emit(event::start_failed, context::start_error, &child,
-             failure(errc::start_failed, std::to_string(figures_.abandoned_live) +
-                                             " abandoned incarnations still live (abandoned_max)"));
-        return retry_later(child);
-    }
-    spawn(child, start_cause::automatic, now);
-}
-
-void supervisor_core::retry_later(supervised_child& child) {
-    child.now = phase::restarting;
-    actions_.emplace_back(action::repeat_restart{child_ptr(&child), child.incarnation});
-}
-
-void supervisor_core::repeat_restart(supervised_child& child, unsigned incarnation,
-                                     time_point now) {
-    if (child.now != phase::restarting || incarnation != child.incarnation ||
-        mode_ == mode::stopping || mode_ == mode::ended)
-        return;
-    child.now = phase::down;
-    restart(child, now);
-}
-
-void supervisor_core::give_up(time_point now) {
-    outcome_.how = action::finished::outcome::gave_up;
-    emit(event::gave_up, context::shutdown, nullptr,
-         reason_of(exit_reason::kind::shutdown, "intensity_exceeded"));
-    begin_stop(now);
 }
 
 // ---- odds and ends
@@ -200,9 +223,16 @@ void supervisor_core::clear_deadline(supervised_child& child) {
         actions_.emplace_back(action::clear_deadline{child_ptr(&child)});
 }
 
-void supervisor_core::answer(ticket to, std::optional<errc> code, std::exception_ptr cause) {
+void supervisor_core::set_shared_deadline(time_point now, duration after) {
+    shared_deadline_ = ++deadlines_;
+    actions_.emplace_back(action::set_deadline{{}, shared_deadline_, later(now, after)});
+}
+
+void supervisor_core::answer(ticket to, std::optional<errc> code, std::exception_ptr cause,
+                             supervised_child* child) {
     if (to != 0)
-        actions_.emplace_back(action::answer{.to = to, .code = code, .cause = std::move(cause)});
+        actions_.emplace_back(action::answer{
+            .to = to, .code = code, .cause = std::move(cause), .child = child_ptr(child)});
 }
 
 void supervisor_core::emit(event what, context when, supervised_child* child, exit_reason reason) {

@@ -48,10 +48,12 @@ void supervisor_core::gone(supervised_child& child, exit_reason reason, bool ign
                       .work = {}};
     if (const auto work = std::move(child.work))
         last.work = std::move(*work);
-    child.now = phase::down;
-    --alive_;
-    if (last.step != stop_step::none)
-        figures_.stop_latency_max = std::max(figures_.stop_latency_max, now - last.work.asked_at);
+    set_phase(child, phase::down);
+    if (last.step != stop_step::none) {
+        const duration latency = now - last.work.asked_at;
+        figures_.stop_latency_max = std::max(figures_.stop_latency_max, latency);
+        stop_latency_.add(latency);
+    }
 
     if (last.was == phase::running)
         after_run(child, last, now);
@@ -74,11 +76,25 @@ void supervisor_core::report_exit(supervised_child& child, const last_moments& l
 
 void supervisor_core::after_run(supervised_child& child, last_moments& last, time_point now) {
     report_exit(child, last);
+    const bool by_itself = !last.told_to_end() && mode_ != mode::stopping;
     const bool wanted = child.restart == restart_type::permanent ||
                         (child.restart == restart_type::transient && last.reason.abnormal());
-    if (!wanted || last.told_to_end() || mode_ == mode::stopping)
-        return stay_down(child, last, false, now);
-    restart(child, now);
+    if (by_itself && wanted)
+        return options_.restart_delay ? restart_later(child, now) : restart(child, now);
+    stay_down(child, last, false, now);
+    if (by_itself && child.significant)
+        end_with(child, now);
+}
+
+/// A significant child has ended for good, and with it perhaps the supervisor.
+void supervisor_core::end_with(const supervised_child& significant, time_point now) {
+    const bool enough =
+        options_.auto_shutdown == auto_shutdown::any_significant ||
+        (options_.auto_shutdown == auto_shutdown::all_significant && significant_ == 0);
+    if (!enough || is_ending())
+        return;
+    outcome_.why = reason_of(exit_reason::kind::shutdown, "auto_shutdown: " + significant.id);
+    begin_stop(outcome::auto_shutdown, now);
 }
 
 void supervisor_core::stay_down(supervised_child& child, last_moments& last, bool forget,
@@ -87,17 +103,17 @@ void supervisor_core::stay_down(supervised_child& child, last_moments& last, boo
         answer(t);
     if (mode_ == mode::ended)
         return;
-    const bool in_turn = stopping_ == &child;
+    const bool in_turn = turn_ == &child;
     const auto next = std::next(children_.iterator_to(child));
-    if (forget || child.restart == restart_type::temporary)
+    if (forget || child.restart == restart_type::temporary || is_simple())
         remove(child);
     resubmit(std::move(last.work.waiting), now);
-    if (mode_ != mode::stopping)
+    if (mode_ != mode::stopping && mode_ != mode::regrouping)
         return;
-    if (forced_ && alive_ == 0)
-        finish();
-    else if (!forced_ && in_turn)
+    if (in_turn)
         stop_before(next, now);
+    else if (turn_ == nullptr && alive_ == 0)
+        finish();
 }
 
 void supervisor_core::count(const exit_reason& reason) noexcept {

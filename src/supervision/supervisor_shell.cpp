@@ -2,6 +2,7 @@
 
 #include "supervision/incarnation.hpp"
 #include "supervision/supervisor_report.hpp"
+#include "supervision/watched_executor.hpp"
 
 namespace lifeguard {
 
@@ -22,45 +23,101 @@ shutdown_policy shutdown_of(const child_spec& spec) {
 
 } // namespace
 
-detail::shell_child::shell_child(child_spec spec) : start(std::move(spec.start)) {
+detail::shell_child::shell_child(child_spec spec) : start(new shared_start(std::move(spec.start))) {
     id = std::move(spec.id);
     restart = spec.restart;
     shutdown = shutdown_of(spec);
     type = spec.type;
+    significant = spec.significant;
     waits_for_ready = spec.waits_for_ready;
     start_timeout = spec.start_timeout;
-    if (spec.executor) {
-        rare_ = std::make_unique<rare>();
-        rare_->own_executor = guarded_executor::make(std::move(spec.executor));
-    }
+    if (spec.executor)
+        set_own_executor(guarded_executor::make(std::move(spec.executor)));
+    set_registered_name(std::move(spec.registered_name));
 }
 
-void detail::shell_child::set_nested_supervisor(std::unique_ptr<supervisor> s) {
-    if (!rare_ && s)
-        rare_ = std::make_unique<rare>();
-    if (rare_)
-        rare_->nested = std::move(s);
+detail::shell_child::shell_child(const shell_child& made_of, std::any argument)
+    : start(made_of.start), argument_(std::make_unique<std::any>(std::move(argument))) {
+    supervised_child::adopt(made_of);
+    if (made_of.rare_)
+        set_own_executor(made_of.rare_->own_executor);
 }
 
 detail::shell_child::~shell_child() = default;
 
+void detail::shell_child::adopt(const supervised_child& spec) {
+    const auto& other = static_cast<const shell_child&>(spec);
+    supervised_child::adopt(other);
+    start = other.start;
+    set_own_executor(other.rare_ ? other.rare_->own_executor : nullptr);
+    set_registered_name(other.rare_ ? other.rare_->registered_name : std::string());
+}
+
+std::any detail::shell_child::take_argument(bool last) {
+    if (!argument_)
+        return {};
+    return last ? std::move(*argument_) : *argument_;
+}
+
+detail::shell_child::rare& detail::shell_child::made_rare() {
+    if (!rare_)
+        rare_ = std::make_unique<rare>();
+    return *rare_;
+}
+
+void detail::shell_child::set_nested_supervisor(std::unique_ptr<supervisor> s) {
+    if (rare_ || s)
+        made_rare().nested = std::move(s);
+}
+
+void detail::shell_child::set_own_executor(std::shared_ptr<guarded_executor> e) {
+    if (rare_ || e)
+        made_rare().own_executor = std::move(e);
+}
+
 child_spec detail::shell_child::spec() const {
-    child_spec spec(id, start);
+    child_spec spec(id, start->call);
     spec.restart = restart;
     spec.shutdown = shutdown;
     spec.type = type;
+    spec.significant = significant;
     spec.waits_for_ready = waits_for_ready;
     spec.start_timeout = start_timeout;
     if (own_executor() != nullptr)
         spec.executor = own_executor()->get();
+    if (rare_)
+        spec.registered_name = rare_->registered_name;
     return spec;
 }
 
-/// The one deadline of a child.
+void detail::shell_child::set_registered_name(std::string name) {
+    if (rare_ || !name.empty())
+        made_rare().registered_name = std::move(name);
+}
+
+void detail::shell_child::claim_name(const std::shared_ptr<name_registry>& in) {
+    if (rare_ && !rare_->registered_name.empty())
+        rare_->claim = std::make_unique<name_claim>(in, rare_->registered_name);
+}
+
+void detail::shell_child::announce(const std::string& supervisor, const std::any& info) const {
+    if (rare_ && rare_->claim)
+        rare_->claim->announce(
+            {.supervisor = supervisor, .id = id, .incarnation = incarnation, .info = info});
+}
+
+detail::incarnation_ptr detail::shell_child::let_go() {
+    if (rare_) {
+        rare_->nested.reset();
+        rare_->claim.reset();
+    }
+    return std::exchange(current, nullptr);
+}
+
+/// The one deadline of a child, or of those that stop together.
 class supervisor::shell::child_deadline final : public detail::deadline {
   public:
-    child_deadline(std::weak_ptr<shell> of, boost::intrusive_ptr<shell_child> child,
-                   std::uint64_t id)
+    child_deadline(std::weak_ptr<shell> of, detail::child_ptr child, std::uint64_t id)
         : shell_(std::move(of)), child_(std::move(child)), id_(id) {}
 
     std::uint64_t id() const noexcept { return id_; }
@@ -72,32 +129,50 @@ class supervisor::shell::child_deadline final : public detail::deadline {
 
   private:
     std::weak_ptr<shell> shell_;
-    boost::intrusive_ptr<shell_child> child_;
+    detail::child_ptr child_;
     std::uint64_t id_;
 };
 
 supervisor::shell::shell(const asio::any_io_executor& executor, supervisor_options options)
     : home_(detail::guarded_executor::make(detail::strand_of(executor))),
-      options_(std::move(options)),
-      log_(options_.log),
-      time_(options_.time ? options_.time : real_time_source()),
+      name_(options.name),
+      log_(options.log),
+      time_(options.time ? options.time : real_time_source()),
       deadlines_(detail::deadline_service::of(executor, time_)),
-      core_({.intensity = options_.intensity,
-             .period = options_.period,
-             .kill_grace = options_.kill_grace,
-             .abandoned_max = options_.abandoned_max}) {}
+      names_(options.names),
+      watchdog_(options.watchdog),
+      core_(std::move(options)) {}
 
 supervisor::shell::~shell() = default;
 
 void supervisor::shell::add(child_spec spec) {
-    core_.add(detail::child_ptr(new shell_child(std::move(spec))));
+    detail::child_ptr child(new shell_child(std::move(spec)));
+    if (core_.options().strategy == strategy::simple_one_for_one)
+        core_.set_template(std::move(child));
+    else
+        core_.add(std::move(child));
+}
+
+asio::any_io_executor supervisor::shell::watched(const asio::any_io_executor& executor,
+                                                 const incarnation& of) const {
+    if (!watchdog_)
+        return executor;
+    auto watch = std::make_shared<detail::watched_executor::watch>();
+    watch->roster = watchdog_->share();
+    watch->who.supervisor = name_;
+    watch->who.child = of.child().id;
+    watch->who.incarnation = of.number();
+    return detail::watched_executor(executor, std::move(watch));
 }
 
 // ---- what happens
 
 void supervisor::shell::started(incarnation& of, std::any info) {
     on_strand([of = incarnation_ptr(&of), info = std::move(info)](shell& self) mutable {
-        self.core_.started(of->child(), of->number(), std::move(info), self.now_);
+        shell_child& child = of->child();
+        if (child.current == of && child.now == detail::supervised_child::phase::starting)
+            child.announce(self.name_, info);
+        self.core_.started(child, of->number(), std::move(info), self.now_);
     });
 }
 
@@ -121,12 +196,10 @@ void supervisor::shell::is_nested(incarnation& of, std::any info, supervisor nes
 void supervisor::shell::ended(incarnation& of) {
     auto news = [of = incarnation_ptr(&of)](shell& self) {
         shell_child& child = of->child();
-        if (child.current == of) {
-            child.current.reset();
-            child.set_nested_supervisor(nullptr);
-        } else {
+        if (child.current == of)
+            child.let_go();
+        else
             self.abandoned_.erase(of);
-        }
         self.core_.ended(child, of->number(), of->take_end(), self.now_);
     };
     if (of.is_at_home())
@@ -135,13 +208,12 @@ void supervisor::shell::ended(incarnation& of) {
         on_strand(std::move(news));
 }
 
-void supervisor::shell::deadline_passed(const boost::intrusive_ptr<shell_child>& child,
-                                        std::uint64_t deadline) {
+void supervisor::shell::deadline_passed(const detail::child_ptr& child, std::uint64_t deadline) {
     post([child, deadline](shell& self) {
         const auto armed = self.armed_.find(child.get());
         if (armed != self.armed_.end() && armed->second->id() == deadline)
             self.armed_.erase(armed);
-        self.core_.deadline_passed(*child, deadline, self.now_);
+        self.core_.deadline_passed(child.get(), deadline, self.now_);
     });
 }
 
@@ -178,11 +250,12 @@ void supervisor::shell::perform(detail::action::spawn& a) {
                 throw error(errc::stopped, "the context of the child's executor was destroyed");
             own = detail::guarded_executor::make(std::move(strand));
         }
+        child.claim_name(names_);
         child.current.reset(new incarnation(
             shared_from_this(), boost::intrusive_ptr<shell_child>(&child), std::move(own)));
         child.current->start();
     } catch (...) {
-        child.current.reset();
+        child.let_go();
         detail::child_end end;
         end.what = detail::child_end::kind::failed;
         end.cause = std::current_exception();
@@ -202,24 +275,24 @@ void supervisor::shell::perform(detail::action::force& a) {
 }
 
 void supervisor::shell::perform(detail::action::abandon& a) {
-    shell_child& child = of_shell(a.child);
-    abandoned_.insert(std::move(child.current));
-    child.current.reset();
-    child.set_nested_supervisor(nullptr);
+    abandoned_.insert(of_shell(a.child).let_go());
 }
 
 void supervisor::shell::perform(detail::action::set_deadline& a) {
     auto& armed = armed_[a.child.get()];
-    armed = std::make_shared<child_deadline>(
-        weak_from_this(), boost::intrusive_ptr<shell_child>(&of_shell(a.child)), a.deadline);
+    armed = std::make_shared<child_deadline>(weak_from_this(), a.child, a.deadline);
     deadlines_->arm(*armed, a.at);
 }
 
 void supervisor::shell::perform(detail::action::clear_deadline& a) { armed_.erase(a.child.get()); }
 
 void supervisor::shell::perform(detail::action::repeat_restart& a) {
-    post([child = a.child, incarnation = a.incarnation](shell& self) {
-        self.core_.repeat_restart(*child, incarnation, self.now_);
+    detail::child_request repeat;
+    repeat.what = detail::child_request::kind::repeat;
+    repeat.child = std::move(a.child);
+    repeat.incarnation = a.incarnation;
+    post([repeat = std::move(repeat)](shell& self) mutable {
+        self.core_.submit(std::move(repeat), self.now_);
     });
 }
 
@@ -256,7 +329,7 @@ void supervisor::shell::perform(detail::action::emit& a) {
     supervisor_event event;
     event.what = a.what;
     event.when = a.when;
-    event.supervisor = options_.name;
+    event.supervisor = name_;
     if (a.child)
         event.child = a.child->id;
     event.incarnation = a.incarnation;
@@ -297,6 +370,8 @@ std::shared_ptr<void> supervisor::shell::subscribe(std::function<void(const supe
 stop_figures supervisor::shell::figures() const {
     const std::lock_guard lock(mutex_);
     stop_figures all = figures_;
+    all.stop_latency_p50 = core_.stop_latency().percentile(0.5);
+    all.stop_latency_p99 = core_.stop_latency().percentile(0.99);
     all.observer_errors = subscriber_errors_ + log_.errors();
     return all;
 }
@@ -322,8 +397,7 @@ void supervisor::shell::context_shutdown() noexcept {
         // In another context it would run on without a supervisor.
         if (child.current && !child.current->is_at_home())
             child.current->cancel(asio::cancellation_type::terminal);
-        child.current.reset();
-        child.set_nested_supervisor(nullptr);
+        child.let_go();
     }
     core_.clear();
     actions_.clear();

@@ -3,6 +3,7 @@
 #include "base/context_hooks.hpp"
 #include "base/deadline_service.hpp"
 #include "supervision/guarded_executor.hpp"
+#include "supervision/name_claim.hpp"
 #include "supervision/reply.hpp"
 #include "supervision/supervisor_core.hpp"
 #include "supervision/tree.hpp"
@@ -17,16 +18,29 @@ namespace lifeguard::detail {
 
 using incarnation_ptr = boost::intrusive_ptr<incarnation>;
 
+/// A start function, shared by all that a template makes and by what runs of it.
+struct shared_start : boost::intrusive_ref_counter<shared_start> {
+    explicit shared_start(start_function f) : call(std::move(f)) {}
+    start_function call;
+};
+
 /// A child with what runs it.
 class shell_child final : public supervised_child {
   public:
     explicit shell_child(child_spec spec);
+    /// A child of simple_one_for_one, without an id yet.
+    shell_child(const shell_child& made_of, std::any argument);
     ~shell_child() override;
+
+    void adopt(const supervised_child& spec) override;
 
     /// The spec it was made from, with the defaults filled in.
     child_spec spec() const;
 
-    start_function start;
+    /// On the child's executor. Moved out for the last time, otherwise a copy.
+    std::any take_argument(bool last);
+
+    boost::intrusive_ptr<shared_start> start;
     incarnation_ptr current; ///< empty when none runs
 
     /// Where its spec wants it to run; null: with its supervisor.
@@ -37,13 +51,27 @@ class shell_child final : public supervised_child {
     supervisor* nested_supervisor() const noexcept { return rare_ ? rare_->nested.get() : nullptr; }
     void set_nested_supervisor(std::unique_ptr<supervisor> s);
 
+    /// Takes its registered name, if it has one, for what is about to start.
+    void claim_name(const std::shared_ptr<name_registry>& in);
+    /// To be found under its name from now on.
+    void announce(const std::string& supervisor, const std::any& info) const;
+    /// Forgets what runs, and lets go of its name.
+    incarnation_ptr let_go();
+
   private:
     /// What most children do not have: they cost memory by the million.
     struct rare {
         std::shared_ptr<guarded_executor> own_executor;
         std::unique_ptr<supervisor> nested;
+        std::string registered_name;
+        std::unique_ptr<name_claim> claim;
     };
+    rare& made_rare();
+    void set_own_executor(std::shared_ptr<guarded_executor> e);
+    void set_registered_name(std::string name);
+
     std::unique_ptr<rare> rare_;
+    std::unique_ptr<std::any> argument_; ///< of dynamic children
 };
 
 /// A call of the public interface that waits for its answer.
@@ -70,16 +98,21 @@ class supervisor::shell final : public detail::context_bound,
     shell(const asio::any_io_executor& executor, supervisor_options options);
     ~shell() override;
 
-    /// Adds a validated child, before anything runs.
+    /// Adds a validated child, or sets the template, before anything runs.
     void add(child_spec spec);
 
     const asio::any_io_executor& executor() const noexcept { return home_->get(); }
-    const supervisor_options& options() const noexcept { return options_; }
+    const std::string& name() const noexcept { return name_; }
+    /// Where to run the child's coroutine: on `executor`, watched if that is wanted.
+    asio::any_io_executor watched(const asio::any_io_executor& executor,
+                                  const detail::incarnation& of) const;
 
     // Coroutines of the public interface. They own the shell: a handle may be gone when they begin.
     static asio::awaitable<void> run(std::shared_ptr<shell> self);
     static asio::awaitable<void> stop(std::shared_ptr<shell> self);
     static asio::awaitable<started_child> start_child(std::shared_ptr<shell> self, child_spec spec);
+    static asio::awaitable<started_child> start_child(std::shared_ptr<shell> self,
+                                                      std::any argument);
     static asio::awaitable<started_child> restart_child(std::shared_ptr<shell> self,
                                                         std::string id);
     /// Terminates, removes or kills.
@@ -88,6 +121,9 @@ class supervisor::shell final : public detail::context_bound,
     static asio::awaitable<std::vector<child_info>> which_children(std::shared_ptr<shell> self);
     static asio::awaitable<child_counts> count_children(std::shared_ptr<shell> self);
     static asio::awaitable<child_spec> get_childspec(std::shared_ptr<shell> self, std::string id);
+    static asio::awaitable<void> reconfigure(std::shared_ptr<shell> self,
+                                             supervisor_options options,
+                                             std::vector<child_spec> children);
     static asio::awaitable<detail::tree_node> tree(std::shared_ptr<shell> self);
 
     void request_stop();
@@ -99,8 +135,7 @@ class supervisor::shell final : public detail::context_bound,
     void started(detail::incarnation& of, std::any info);
     void is_nested(detail::incarnation& of, std::any info, supervisor nested);
     void ended(detail::incarnation& of);
-    void deadline_passed(const boost::intrusive_ptr<detail::shell_child>& child,
-                         std::uint64_t deadline);
+    void deadline_passed(const detail::child_ptr& child, std::uint64_t deadline);
 
     void context_shutdown() noexcept override;
 
@@ -142,8 +177,13 @@ class supervisor::shell final : public detail::context_bound,
     void throw_outcome() const;
     detail::ticket open(std::shared_ptr<detail::call> c);
     std::shared_ptr<detail::call> close(detail::ticket t);
-    static asio::awaitable<void> ask(std::shared_ptr<shell> self, std::shared_ptr<detail::call> c,
-                                     detail::child_request request);
+    /// `complete` adds to the request on the strand, where what it throws is the answer.
+    static asio::awaitable<void>
+    ask(std::shared_ptr<shell> self, std::shared_ptr<detail::call> c, detail::child_request request,
+        std::function<void(shell&, detail::child_request&)> complete = {});
+    static asio::awaitable<started_child>
+    start(std::shared_ptr<shell> self, std::string id,
+          std::function<void(shell&, detail::child_request&)> complete);
     static asio::awaitable<void> read(std::shared_ptr<shell> self,
                                       std::function<void(shell&)> reader);
     static asio::awaitable<void> wait_for(std::shared_ptr<detail::call> c);
@@ -152,10 +192,12 @@ class supervisor::shell final : public detail::context_bound,
     sketch draw() const;
 
     const std::shared_ptr<detail::guarded_executor> home_; // the strand
-    const supervisor_options options_;
+    const std::string name_;
     const logger log_;
     const std::shared_ptr<time_source> time_;
     const std::shared_ptr<detail::deadline_service> deadlines_;
+    const std::shared_ptr<name_registry> names_;
+    const std::shared_ptr<loop_watchdog> watchdog_;
 
     // On the strand.
     core core_;

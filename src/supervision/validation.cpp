@@ -73,16 +73,18 @@ void validate(const supervisor_options& o) {
                   "auto_shutdown", o.auto_shutdown, "a known value");
     check.require(o.kill_grace >= duration::zero() && o.kill_grace != duration::max(), "kill_grace",
                   o.kill_grace, "finite and not negative");
-    if (o.strategy != strategy::one_for_one)
-        check.fail(errc::unsupported, "strategy: only one_for_one");
-    if (o.auto_shutdown != auto_shutdown::never)
-        check.fail(errc::unsupported, "auto_shutdown: only never");
+    if (o.restart_delay)
+        o.restart_delay->validate();
 }
 
 } // namespace
 
 void validate(const supervisor_options& options, const std::vector<child_spec>& children) {
     validate(options);
+    if (options.strategy == strategy::simple_one_for_one && children.size() != 1)
+        checker(whose(options))
+            .fail(errc::invalid_option, "children are " + std::to_string(children.size()) +
+                                            ", must be one template (simple_one_for_one)");
     std::unordered_set<std::string_view> ids;
     for (const child_spec& spec : children) {
         validate(spec, options);
@@ -106,6 +108,10 @@ void validate(const child_spec& spec, const supervisor_options& options) {
                       "not negative");
     check.require(spec.start_timeout >= duration::zero(), "start_timeout", spec.start_timeout,
                   "not negative");
+    if (!spec.registered_name.empty() && !options.names)
+        check.fail(errc::invalid_option, "registered_name is set, but the supervisor has no names");
+    if (!spec.registered_name.empty() && options.strategy == strategy::simple_one_for_one)
+        check.fail(errc::invalid_option, "registered_name is set, but there may be many of it");
     if (spec.significant && options.auto_shutdown == auto_shutdown::never)
         check.fail(errc::invalid_option, "significant is true, but auto_shutdown is never");
     if (spec.significant && spec.restart == restart_type::permanent)

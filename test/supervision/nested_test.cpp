@@ -35,7 +35,7 @@ LIFEGUARD_TEST(tree_shows_supervisors_below_supervisors) {
     ctx.await(sup.terminate_child("idle"));
     BOOST_TEST(ctx.await(sup.tree()) == "engine (one_for_one, 5 in 10 s)\n"
                                         "├── store (worker, running)\n"
-                                        "├── images (supervisor, one_for_one, 5 in 10 s)\n"
+                                        "├── images (supervisor, one_for_one, 5 in 10 s, 3 left)\n"
                                         "│   ├── images/1 (worker, running, incarnation 3)\n"
                                         "│   └── images/2 (worker, running)\n"
                                         "├── mail (supervisor, one_for_one, 1 in 10 s)\n"
@@ -96,6 +96,47 @@ LIFEGUARD_TEST(nested_supervisor_that_gives_up_is_restarted_with_its_first_child
     BOOST_TEST(a.live() == 1);
     BOOST_TEST(a.starts() == 3);
     ctx.await(sup.stop());
+    BOOST_TEST(outcome(run) == "returned");
+}
+
+LIFEGUARD_TEST(SUP_47_tree_of_supervisors_heals_as_a_whole) {
+    const puppet p1("1"), p2("2"), p3("3"), p4("4");
+    p3.fails_to_start(1000, 1);
+    const auto sub = [&](const char* name, std::vector<child_spec> children) {
+        return nested_supervisor(named(ctx, name, 4), std::move(children));
+    };
+    std::optional<supervisor> s2; // its latest incarnation
+    child_spec second("s2", [&](const child_context& self) {
+        s2.emplace(self.executor(), named(ctx, "s2", 4));
+        return *s2;
+    });
+    second.type = child_type::supervisor;
+    child_spec third = sub("s3", {});
+    third.restart = restart_type::transient;
+    supervisor_options options = named(ctx, "top", 4);
+    options.strategy = strategy::one_for_all;
+    supervisor top(ctx.executor(), options, {sub("s1", {p1.spec(), p2.spec()}), second, third});
+    const auto run = ctx.spawn(top.run());
+    ctx.settle();
+    ctx.await(s2->start_child(p3.spec()));
+    ctx.await(s2->start_child(p4.spec()));
+    ctx.await(top.terminate_child("s3"));
+    BOOST_TEST(counts(ctx, top) == "3,2,3,0");
+
+    p4.crashes();
+    ctx.settle();
+    BOOST_TEST(list(ctx, *s2) == "3 running 1, 4 running 2");
+    BOOST_TEST(list(ctx, top) == "s1 running 1, s2 running 1, s3 not_started 1");
+
+    p3.crashes();
+    ctx.settle();
+    BOOST_TEST(list(ctx, top) == "s1 running 2, s2 running 2, s3 running 2");
+    BOOST_TEST(counts(ctx, top) == "3,3,3,0");
+    BOOST_TEST(p1.starts() + p2.starts() == 4);
+    BOOST_TEST(p1.live() + p2.live() == 2);
+    BOOST_TEST(p3.live() + p4.live() == 0); // what was added at run time is not remembered
+    BOOST_TEST(list(ctx, *s2) == "");
+    ctx.await(top.stop());
     BOOST_TEST(outcome(run) == "returned");
 }
 
@@ -228,7 +269,7 @@ LIFEGUARD_TEST(nested_supervisor_may_live_on_a_strand_of_its_own) {
     a.crashes();
     ctx.settle();
     BOOST_TEST(ctx.await(sup.tree()) == "top (one_for_one, 1 in 10 s)\n"
-                                        "└── inner (supervisor, one_for_one, 1 in 10 s)\n"
+                                        "└── inner (supervisor, one_for_one, 1 in 10 s, 0 left)\n"
                                         "    └── a (worker, running, incarnation 2)\n");
     ctx.await(sup.stop());
     BOOST_TEST(outcome(run) == "returned");

@@ -176,6 +176,14 @@ int puppet::live() const {
     return strings_->live;
 }
 
+child_spec puppets(restart_type restart) {
+    child_spec spec("p", [](const child_context& self, const std::any& who) {
+        return std::any_cast<const puppet&>(who).spec().start(self);
+    });
+    spec.restart = restart;
+    return spec;
+}
+
 // ---- difficult children
 
 child_spec immovable::spec(shutdown_policy shutdown) const {
@@ -255,6 +263,12 @@ supervisor_options flags(test_context& ctx, unsigned intensity, duration period)
     options.intensity = intensity;
     options.period = period;
     options.time = ctx.time;
+    return options;
+}
+
+supervisor_options flags(test_context& ctx, strategy s, unsigned intensity) {
+    supervisor_options options = flags(ctx, intensity);
+    options.strategy = s;
     return options;
 }
 

@@ -68,6 +68,10 @@ class puppet {
     std::shared_ptr<strings> strings_;
 };
 
+/// The template of a simple_one_for_one supervisor, "p": its children are the puppets that
+/// `start_child` is given, as "p/1", "p/2" ...
+child_spec puppets(restart_type restart = restart_type::permanent);
+
 /// Ends only when it is let go, and notes that it was. What it swallows it does not even see.
 struct immovable {
     std::shared_ptr<detail::reply> let_go = std::make_shared<detail::reply>();
@@ -96,6 +100,9 @@ class listener {
 /// Options as the cases write them: 2/3600 is `flags(ctx, 2, 3600s)`.
 supervisor_options flags(test_context& ctx, unsigned intensity = 2,
                          duration period = std::chrono::hours(1));
+
+/// 2/3600 unless told otherwise, with a strategy.
+supervisor_options flags(test_context& ctx, strategy s, unsigned intensity = 2);
 
 /// The same, 2/3600, with a kill_grace of 50 ms.
 supervisor_options impatient(test_context& ctx);

@@ -130,6 +130,22 @@ LIFEGUARD_TEST(SUP_16_significant_children_need_auto_shutdown) {
                                         "significant is true, but auto_shutdown is never");
 }
 
+LIFEGUARD_TEST(SUP_16_significant_children_are_not_permanent) {
+    for (const auto when : {auto_shutdown::any_significant, auto_shutdown::all_significant}) {
+        supervisor_options options = flags(ctx);
+        options.auto_shutdown = when;
+        child_spec spec = waits("a");
+        spec.significant = true;
+        BOOST_TEST(refusal(ctx, options, {spec}) ==
+                   "invalid_option: supervisor 'top', child 'a': "
+                   "significant is true, but restart is permanent");
+        for (const auto type : {restart_type::transient, restart_type::temporary}) {
+            spec.restart = type;
+            BOOST_TEST(refusal(ctx, options, {spec}) == "");
+        }
+    }
+}
+
 LIFEGUARD_TEST(SUP_17_flags_out_of_range_are_refused) {
     using options = supervisor_options;
     const auto field = [](const std::string& text) {
@@ -161,17 +177,6 @@ LIFEGUARD_TEST(SUP_17_flags_out_of_range_are_refused) {
     BOOST_TEST(refusal_with(ctx, [](options& o) { o.intensity = INT_MAX; }) == "");
 }
 
-LIFEGUARD_TEST(options_that_are_not_supported_yet_are_refused_by_name) {
-    for (const auto s :
-         {strategy::one_for_all, strategy::rest_for_one, strategy::simple_one_for_one})
-        BOOST_TEST(refusal_with(ctx, [s](supervisor_options& o) {
-                       o.strategy = s;
-                   }).starts_with("unsupported: supervisor 'top': strategy"));
-    BOOST_TEST(refusal_with(ctx, [](supervisor_options& o) {
-                   o.auto_shutdown = auto_shutdown::any_significant;
-               }).starts_with("unsupported: supervisor 'top': auto_shutdown"));
-}
-
 LIFEGUARD_TEST(SUP_18_two_specs_with_one_id_are_refused) {
     const puppet a("a");
     BOOST_TEST(refusal(ctx, flags(ctx), {a.spec(), waits("b"), a.spec()}) ==
@@ -197,6 +202,23 @@ LIFEGUARD_TEST(SUP_07_invalid_configuration_calls_no_start_function) {
     BOOST_CHECK_THROW(nested_supervisor(flags(ctx), {bad}), error);
     ctx.settle();
     BOOST_TEST(a.starts() == 0);
+}
+
+// Our supervisors have no init callback: the start function of a nested one is its init.
+LIFEGUARD_TEST(SUP_07_init_that_throws_fails_the_start_and_leaves_nothing_behind) {
+    const puppet before("before"), inner("inner");
+    child_spec sub("sub", [&](const child_context& self) {
+        const supervisor never(self.executor(), flags(ctx), {inner.spec()});
+        throw std::runtime_error("no configuration");
+        return never;
+    });
+    sub.type = child_type::supervisor;
+    supervisor sup(ctx.executor(), flags(ctx), {before.spec(), sub});
+    const auto run = ctx.spawn(sup.run());
+    ctx.settle();
+    BOOST_TEST(outcome(run).find("child 'sub': no configuration") != std::string::npos);
+    BOOST_TEST(inner.starts() == 0);
+    BOOST_TEST(before.live() == 0);
 }
 
 LIFEGUARD_TEST(shutdown_of_any_length_is_representable) {

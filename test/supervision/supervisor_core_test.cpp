@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,13 @@ BOOST_AUTO_TEST_SUITE(supervisor_core)
 
 namespace {
 
-constexpr lifeguard::detail::supervisor_core::limits two_per_hour{
-    .intensity = 2, .period = 1h, .kill_grace = 1s, .abandoned_max = 64};
+supervisor_options two_per_hour(strategy s = strategy::one_for_one) {
+    supervisor_options options;
+    options.strategy = s;
+    options.intensity = 2;
+    options.period = 1h;
+    return options;
+}
 
 child_ptr make_child(std::string id, restart_type restart = restart_type::permanent) {
     child_ptr c(new supervised_child);
@@ -43,10 +49,10 @@ std::string text_of(const supervisor_action& a) {
         std::string operator()(const action::set_deadline& x) const {
             const auto ms =
                 std::chrono::duration_cast<std::chrono::milliseconds>(x.at - time_point());
-            return "set " + x.child->id + " " + std::to_string(ms.count());
+            return "set " + (x.child ? x.child->id : "all") + " " + std::to_string(ms.count());
         }
         std::string operator()(const action::clear_deadline& x) const {
-            return "clear " + x.child->id;
+            return "clear " + (x.child ? x.child->id : "all");
         }
         std::string operator()(const action::repeat_restart& x) const {
             return "repeat " + x.child->id;
@@ -61,6 +67,8 @@ std::string text_of(const supervisor_action& a) {
             switch (x.how) {
             case action::finished::outcome::stopped:
                 return "finished";
+            case action::finished::outcome::auto_shutdown:
+                return "finished: auto_shutdown";
             case action::finished::outcome::gave_up:
                 return "finished: gave up";
             case action::finished::outcome::start_failed:
@@ -75,8 +83,8 @@ std::string text_of(const supervisor_action& a) {
 /// A core, and the actions it leaves behind as text; events are left out.
 struct machine {
     explicit machine(std::vector<child_ptr> children = {},
-                     const lifeguard::detail::supervisor_core::limits& limits = two_per_hour)
-        : core(limits) {
+                     supervisor_options options = two_per_hour())
+        : core(std::move(options)) {
         for (auto& c : children)
             core.add(std::move(c));
     }
@@ -108,7 +116,7 @@ struct machine {
     }
     std::string deadline(const std::string& id) {
         auto& c = (*this)[id];
-        core.deadline_passed(c, c.work->deadline, now);
+        core.deadline_passed(&c, c.work->deadline, now);
         return take();
     }
     std::string submit(child_request::kind what, const std::string& id, ticket from) {
@@ -116,11 +124,19 @@ struct machine {
         r.what = what;
         r.from = from;
         if (what == child_request::kind::start)
-            r.fresh = make_child(id);
+            r.child = make_child(id);
         else
             r.id = id;
         core.submit(std::move(r), now);
         return take();
+    }
+
+    void repeat(const std::string& id, unsigned incarnation) {
+        child_request r;
+        r.what = child_request::kind::repeat;
+        r.child.reset(&(*this)[id]);
+        r.incarnation = incarnation;
+        core.submit(std::move(r), now);
     }
 
     lifeguard::detail::supervisor_core core;
@@ -175,7 +191,7 @@ BOOST_AUTO_TEST_CASE(old_deadline_is_ignored) {
     const auto first = m["a"].work->deadline;
     m.now += 5s;
     m.deadline("a");
-    m.core.deadline_passed(m["a"], first, m.now);
+    m.core.deadline_passed(&m["a"], first, m.now);
     BOOST_TEST(m.take() == "");
 }
 
@@ -203,11 +219,11 @@ BOOST_AUTO_TEST_CASE(failed_restart_is_repeated_behind_the_calls) {
     BOOST_TEST(m.ends("a", kind::failed) == "repeat a");
     BOOST_TEST(m.submit(child_request::kind::read, "", 1) == "answer 1");
     BOOST_TEST(m.submit(child_request::kind::restart, "a", 2) == "answer 2 running");
-    m.core.repeat_restart(m["a"], 2, m.now);
+    m.repeat("a", 2);
     BOOST_TEST(m.take() == "spawn a3");
     BOOST_TEST(m.ends("a", kind::failed) == "repeat a");
     BOOST_TEST(m.submit(child_request::kind::terminate, "a", 3) == "answer 3");
-    m.core.repeat_restart(m["a"], 3, m.now);
+    m.repeat("a", 3);
     BOOST_TEST(m.take() == ""); // nobody wants it any more
 }
 
@@ -243,10 +259,76 @@ BOOST_AUTO_TEST_CASE(force_visits_all_at_once) {
     m.core.stop(m.now);
     m.take();
     m.core.force(m.now);
-    BOOST_TEST(m.take() == "force b, set b 1000, force a, set a 1000");
+    BOOST_TEST(m.take() == "force b, clear b, force a, set all 1000");
     m.ends("a", kind::cancelled);
-    BOOST_TEST(m.ends("b", kind::cancelled) == "clear b, finished");
+    BOOST_TEST(m.ends("b", kind::cancelled) == "clear all, finished");
     BOOST_TEST(m.core.figures().stops_killed == 2U);
+}
+
+// A hundred times the children may cost a hundred times as much, and ten times that for a bad day.
+BOOST_AUTO_TEST_CASE(SUP_61_starting_and_terminating_children_is_not_quadratic) {
+    const auto cost = [](int children) {
+        machine m;
+        m.start();
+        const std::clock_t before = std::clock();
+        for (int i = 0; i < children; ++i) {
+            m.submit(child_request::kind::start, std::to_string(i), 1);
+            m.started(std::to_string(i));
+        }
+        for (int i = 0; i < children; ++i) { // the first ones first: the far end of no list
+            m.submit(child_request::kind::terminate, std::to_string(i), 1);
+            m.ends(std::to_string(i), kind::cancelled);
+            m.submit(child_request::kind::remove, std::to_string(i), 1);
+        }
+        BOOST_TEST(m.core.counts().specs == 0U);
+        return std::clock() - before;
+    };
+    const std::clock_t of_1000 = cost(1000);
+    BOOST_TEST(cost(100'000) <= 10 * 100 * of_1000);
+}
+
+BOOST_AUTO_TEST_CASE(siblings_stop_in_reverse_and_start_in_order) {
+    machine m({make_child("a"), make_child("b"), make_child("c")},
+              two_per_hour(strategy::rest_for_one));
+    m.start();
+    m.started("a");
+    m.started("b");
+    m.started("c");
+    BOOST_TEST(m.ends("b", kind::failed) == "ask c, set c 5000");
+    BOOST_TEST(m.submit(child_request::kind::read, "", 1) == ""); // waits
+    BOOST_TEST(m.ends("c", kind::cancelled) == "clear c, spawn b2");
+    BOOST_TEST(m.started("b") == "spawn c2");
+    BOOST_TEST(m.ends("c", kind::failed) == "repeat c, answer 1");
+    m.repeat("c", 2);
+    BOOST_TEST(m.take() == "spawn c3");
+    BOOST_TEST(m.started("c") == "started");
+}
+
+BOOST_AUTO_TEST_CASE(crash_while_siblings_restart_waits_for_them) {
+    machine m({make_child("a"), make_child("b"), make_child("c")},
+              two_per_hour(strategy::rest_for_one));
+    m.start();
+    m.started("a");
+    m.started("b");
+    m.started("c");
+    m.ends("b", kind::failed);
+    BOOST_TEST(m.ends("a", kind::failed) == "");
+    BOOST_TEST(m.ends("c", kind::cancelled) == "clear c, spawn b2");
+    BOOST_TEST(m.started("b") == "spawn c2");
+    BOOST_TEST(m.started("c") == "started, ask c, set c 5000"); // a's turn
+    BOOST_TEST(m.ends("c", kind::cancelled) == "clear c, ask b, set b 5000");
+    BOOST_TEST(m.ends("b", kind::cancelled) == "clear b, spawn a2");
+}
+
+BOOST_AUTO_TEST_CASE(stop_that_overtakes_a_restart_of_siblings_starts_nobody) {
+    machine m({make_child("a"), make_child("b")}, two_per_hour(strategy::one_for_all));
+    m.start();
+    m.started("a");
+    m.started("b");
+    BOOST_TEST(m.ends("a", kind::failed) == "ask b, set b 5000");
+    m.core.stop(m.now);
+    BOOST_TEST(m.take() == ""); // b has been asked
+    BOOST_TEST(m.ends("b", kind::cancelled) == "clear b, finished");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
