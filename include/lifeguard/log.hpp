@@ -65,6 +65,9 @@ class logger {
     /// Gives the record to the sink. Call it without a lock held.
     void write(const log_record& record) const noexcept;
 
+    /// The sink; empty when there is none.
+    std::shared_ptr<log_sink> sink() const noexcept;
+
     /// How many records the sink threw at.
     std::uint64_t errors() const noexcept;
 

@@ -127,6 +127,10 @@ void logger::write(const log_record& record) const noexcept {
     }
 }
 
+std::shared_ptr<log_sink> logger::sink() const noexcept {
+    return shared_ ? shared_->sink : nullptr;
+}
+
 std::uint64_t logger::errors() const noexcept {
     return shared_ ? shared_->errors.load(std::memory_order_relaxed) : 0;
 }

@@ -29,9 +29,8 @@ struct runtime {
     const std::shared_ptr<metrics_registry> metrics;
     bool seed_names = false; ///< see engine_options
 
-    /// Exceptions of the log sink, and metrics that the registry refused: swallowed, so that they
-    /// disturb no job.
-    std::atomic<std::uint64_t> observer_errors = 0;
+    /// Metrics that the registry refused because it is full: they disturb no job.
+    std::atomic<std::uint64_t> metrics_refused = 0;
 
     /// Guards the hot state: the ready order, leases, the pools' accounting. Held for short, never
     /// across a suspension, a post or a user's code.

@@ -23,10 +23,10 @@ void queue_core::open() {
     };
     metrics_.emplace(runtime_->metrics);
     metrics_->make_counter(
-        "lifeguard_observer_errors_total", "Errors of the log sink and refused metrics, swallowed.",
-        {}, [weak = weak_from_this()]() -> double {
+        "lifeguard_metrics_refused_total", "Metrics that the registry was too full for.", {},
+        [weak = weak_from_this()]() -> double {
             const auto self = weak.lock();
-            return self ? static_cast<double>(self->runtime_->observer_errors) : 0;
+            return self ? static_cast<double>(self->runtime_->metrics_refused) : 0;
         });
     counter_of("lifeguard_jobs_pushed_total", "Jobs that were stored.", &figures::pushed);
     counter_of("lifeguard_jobs_completed_total", "Jobs that were completed.", &figures::completed);
@@ -50,7 +50,7 @@ void queue_core::describe_metrics(const queue_entry& queue) try {
                              });
     }
 } catch (const error&) {
-    ++runtime_->observer_errors; // the registry is full: this queue has no gauges, and works
+    ++runtime_->metrics_refused; // the registry is full: this queue has no gauges, and works
 }
 
 } // namespace lifeguard::detail

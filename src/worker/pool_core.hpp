@@ -168,6 +168,9 @@ class pool_core final : public taker,
     /// Reads a total for the metrics. Takes the lock.
     std::uint64_t total(std::uint64_t pool_status::* which);
 
+    /// How many records the log's sink threw at.
+    std::uint64_t log_errors() const noexcept { return log_.errors(); }
+
   private:
     friend class pool_deadline;
     class worker_guard;
@@ -200,6 +203,7 @@ class pool_core final : public taker,
     void wake_worker(worker& w, wake_list& wakes);
     void join_idle(worker& w) noexcept;
     void leave_idle(worker& w) noexcept;
+
 
     void log(log_level level, std::string_view event, std::string message,
              std::vector<std::pair<std::string_view, std::string>> fields, wake_list& wakes);
@@ -236,7 +240,7 @@ class pool_core final : public taker,
 
     const std::shared_ptr<queue_core> jobs_;
     const worker_pool_options options_;
-    const std::shared_ptr<log_sink> log_;
+    const logger log_;
     std::vector<queue_entry*> queues_;
     take_filter filter_;
     std::vector<std::shared_ptr<worker>> workers_;

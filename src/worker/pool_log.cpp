@@ -22,13 +22,7 @@ void pool_core::log(log_level level, std::string_view event, std::string message
     record.message = std::move(message);
     for (auto& [key, value] : fields)
         record.fields.push_back({key, std::move(value)});
-    wakes.defer([self = shared_from_this(), record = std::move(record)] {
-        try {
-            self->log_->write(record);
-        } catch (...) { // a broken sink must not end the worker whose line it was given
-            ++self->shared().observer_errors;
-        }
-    });
+    wakes.defer([sink = log_, record = std::move(record)] { sink.write(record); });
 }
 
 void pool_core::log_unstuck(const lane& l, time_point now, wake_list& wakes) {

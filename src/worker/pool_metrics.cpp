@@ -56,6 +56,11 @@ void pool_metrics::offer_totals(const std::weak_ptr<pool_core>& pool) {
            &pool_status::breakers_closed_total);
     scope_.make_counter("lifeguard_worker_restarts_total", "Workers that were restarted.", {},
                         status_reader(pool, [](const pool_status& s) { return s.restarts_total; }));
+    scope_.make_counter("lifeguard_log_errors_total", "Records that the log's sink threw at.", {},
+                        [pool]() -> double {
+                            const auto alive = pool.lock();
+                            return alive ? static_cast<double>(alive->log_errors()) : 0;
+                        });
     scope_.make_gauge("lifeguard_workers", "Workers alive.", {{"state", "idle"}},
                       status_reader(pool, [](const pool_status& s) { return s.idle; }));
     scope_.make_gauge("lifeguard_workers", "Workers alive.", {{"state", "busy"}},

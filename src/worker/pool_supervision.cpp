@@ -21,7 +21,7 @@ supervisor pool_core::make_supervisor() {
     options.intensity = options_.intensity;
     options.period = options_.period;
     options.time = shared().time;
-    options.log = log_;
+    options.log = log_.sink();
     std::vector<child_spec> children;
     {
         const std::lock_guard lock(mutex());

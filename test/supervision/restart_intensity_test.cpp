@@ -1,6 +1,6 @@
 // OTP's restart intensity, by example and against a list that remembers everything.
 #include "supervision/restart_intensity.hpp"
-#include "supervision/seed.hpp"
+#include "support/seed.hpp"
 
 #include <boost/test/unit_test.hpp>
 

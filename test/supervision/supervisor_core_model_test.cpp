@@ -1,5 +1,5 @@
 // The core alone, with random events, against a model that knows the rules but not the code.
-#include "supervision/seed.hpp"
+#include "support/seed.hpp"
 #include "supervision/supervisor_core.hpp"
 
 #include <boost/test/unit_test.hpp>

@@ -1,6 +1,6 @@
 // The core against a model of OTP's supervisor, in a world where starts and stops take no time:
 // after every event both must have the same children up, the same answers and the same fate.
-#include "supervision/seed.hpp"
+#include "support/seed.hpp"
 #include "supervision/supervisor_core.hpp"
 
 #include <boost/test/unit_test.hpp>

@@ -1,0 +1,181 @@
+// What do leases, transactions and breakers cost, against Asio alone? See docs/benchmarks.md.
+//
+//   resource_pool [--json] [--quick]
+
+#include <lifeguard/resource_pool.hpp>
+
+#include "support/floor.hpp"
+#include "support/report.hpp"
+#include <lifeguard/circuit_breaker.hpp>
+#include <lifeguard/lifeguard.hpp>
+
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/post.hpp>
+
+#include <chrono>
+#include <functional>
+
+namespace {
+
+using namespace bench;
+using clock_type = std::chrono::steady_clock;
+
+constexpr int resources = 10;
+
+struct resource {
+    int used = 0;
+};
+using pool_type = lifeguard::resource_pool<resource>;
+
+double ns_since(clock_type::time_point start, int n) {
+    return std::chrono::duration<double, std::nano>(clock_type::now() - start).count() / n;
+}
+
+/// The hand-over of `bench/pool_execute`: there and back by post.
+double floor_run(int callers, int calls) {
+    asio::io_context io(1);
+    floor_queue queue(io.get_executor());
+    int left = callers;
+    double ns = 0;
+    clock_type::time_point start;
+    for (int i = 0; i < resources; ++i)
+        asio::co_spawn(io, queue.work(), asio::detached);
+    const auto call = [&]() -> asio::awaitable<void> {
+        for (int i = 0; i < calls / callers; ++i)
+            co_await queue.call(i);
+        if (--left == 0) {
+            ns = ns_since(start, calls);
+            queue.close();
+        }
+    };
+    for (int i = 0; i < callers; ++i)
+        asio::co_spawn(io, call, asio::detached);
+    start = clock_type::now();
+    io.run();
+    return ns;
+}
+
+asio::awaitable<void> trivial(resource& r) {
+    ++r.used;
+    co_return;
+}
+
+// With a suspension, so that others come to the pool meanwhile.
+asio::awaitable<void> yielding(resource& r) {
+    ++r.used;
+    co_await asio::post(asio::deferred);
+}
+
+asio::awaitable<void> check_out_and_in(pool_type& pool, int n) {
+    for (int i = 0; i < n; ++i) {
+        auto held = co_await pool.checkout();
+        ++held->used;
+    }
+}
+
+asio::awaitable<void> transact(pool_type& pool, int n, asio::awaitable<void> (*body)(resource&)) {
+    for (int i = 0; i < n; ++i)
+        co_await pool.transaction(body);
+}
+
+/// Runs `callers` coroutines of `work` on a pool; nanoseconds per call.
+double pool_run(int callers, int calls,
+                const std::function<asio::awaitable<void>(pool_type&, int)>& work,
+                std::uint64_t* leases = nullptr) {
+    asio::io_context io(1);
+    lifeguard::resource_pool_options options;
+    options.size = resources;
+    options.max_overflow = 0;
+    options.checkout_timeout = std::chrono::minutes(10);
+    pool_type pool(io.get_executor(), options,
+                   lifeguard::resource_spec<resource>(
+                       []() -> asio::awaitable<resource> { co_return resource(); }));
+    asio::co_spawn(io, pool.run(), lifeguard::rethrow);
+    io.poll(); // the resources are there
+    int left = callers;
+    double ns = 0;
+    clock_type::time_point start;
+    const auto call = [&]() -> asio::awaitable<void> {
+        co_await work(pool, calls / callers);
+        if (--left == 0) {
+            ns = ns_since(start, calls);
+            co_await pool.stop();
+        }
+    };
+    for (int i = 0; i < callers; ++i)
+        asio::co_spawn(io, call, lifeguard::rethrow);
+    start = clock_type::now();
+    io.restart();
+    io.run();
+    if (leases != nullptr)
+        *leases = pool.status().checkouts_total;
+    return ns;
+}
+
+/// The median over alternating pairs of subject / floor, and the subject's nanoseconds.
+struct compared {
+    double ns;
+    double ratio;
+};
+compared compare(const std::function<double()>& floor, const std::function<double()>& subject) {
+    std::vector<double> ns;
+    std::vector<double> ratios;
+    for (int i = 0; i < 9; ++i) {
+        const double f = floor();
+        const double s = subject();
+        ns.push_back(s);
+        ratios.push_back(s / f);
+    }
+    return {median(ns), median(ratios)};
+}
+
+double breaker_ns(int n) {
+    lifeguard::circuit_breaker breaker;
+    const auto now = clock_type::now();
+    const auto start = clock_type::now();
+    for (int i = 0; i < n; ++i) {
+        const auto permit = breaker.admit(now);
+        if (permit)
+            breaker.success(*permit, now);
+    }
+    return ns_since(start, n);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    report r("resource_pool", argc, argv);
+    have_had_threads();
+    const int calls = r.quick() ? 20'000 : 400'000;
+    r.config("calls", calls);
+    r.config("resources", resources);
+    r.config("pairs", 9);
+    r.print_config();
+
+    const auto floor_1 = [&] { return floor_run(1, calls); };
+    const auto floor_1000 = [&] { return floor_run(1000, calls); };
+    const auto transactions = [](asio::awaitable<void> (*body)(resource&)) {
+        return [body](pool_type& pool, int n) { return transact(pool, n, body); };
+    };
+    const compared checkout =
+        compare(floor_1, [&] { return pool_run(1, calls, check_out_and_in); });
+    const compared transaction =
+        compare(floor_1, [&] { return pool_run(1, calls, transactions(trivial)); });
+    const compared contended =
+        compare(floor_1000, [&] { return pool_run(1000, calls, transactions(yielding)); });
+
+    r.figure("floor_ns", floor_1(), "hand-over there and back by post, 1 caller");
+    r.figure("checkout_ns", checkout.ns, "checkout and checkin, nobody else");
+    r.figure("checkout_ratio", checkout.ratio, "the same / floor (must: 0.75)");
+    r.figure("transaction_ns", transaction.ns, "transaction with a trivial body, nobody else");
+    r.figure("transaction_ratio", transaction.ratio, "the same / floor (must: 1.0)");
+    r.figure("contended_ns", contended.ns, "transaction, 1000 coroutines for 10 resources");
+    r.figure("contended_ratio", contended.ratio, "the same / floor of 1000 (must: 2.0)");
+    r.figure("breaker_ns", breaker_ns(calls * 10), "admission and success (must: 60)");
+
+    std::uint64_t leases = 0;
+    pool_run(100, calls, transactions(yielding), &leases);
+    r.figure("leases", static_cast<double>(leases), "counted by the pool; must be the calls");
+    r.check(leases == static_cast<std::uint64_t>(calls), "every call had a lease");
+    return r.finish();
+}
