@@ -30,16 +30,18 @@ enum class errc {
     running,            ///< the child runs; terminate it first
     simple_one_for_one, ///< children of such a supervisor cannot be restarted or deleted
     executing,          ///< the job runs; its lease is somebody else's
+    illegal_transition, ///< a breaker does not change from this state to that one
     no_such_pool,
     no_such_queue,
     no_such_supervisor, ///< the supervisor has ended
 
     // Limits and refusals under load.
     queue_full,
-    pool_exhausted, ///< no worker took the job within `checkout_wait`
-    breaker_open,   ///< every breaker that could admit the job is open
-    timeout,        ///< the time allowed has passed
-    limit_reached,  ///< one more is more than the limit allows; the message names the limit
+    pool_exhausted,       ///< no worker took the job within `checkout_wait`
+    no_available_workers, ///< all workers are busy, and the caller would not wait
+    breaker_open,         ///< the breaker, or every one that could admit the job, is open
+    timeout,              ///< the time allowed has passed
+    limit_reached,        ///< one more is more than the limit allows; the message names the limit
 
     // How a job or a child ended.
     lease_lost,   ///< the token is not the current one; nothing was changed

@@ -7,9 +7,11 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -19,6 +21,13 @@ namespace detail {
 class pool_core;
 }
 class engine;
+
+/// What shares one circuit breaker.
+enum class breaker_scope : std::uint8_t {
+    worker, ///< each worker has its own; one that is open takes no jobs, others do
+    pool,   ///< all workers have one: while it is open, none takes a job
+    kind,   ///< each kind of jobs has one: while it is open, jobs of that kind wait
+};
 
 /// Validated by the pool's constructor; the error names the field.
 struct worker_pool_options {
@@ -50,8 +59,13 @@ struct worker_pool_options {
     /// How long `execute` waits for a worker to start the job. Defaults to 5 s.
     duration checkout_wait = std::chrono::seconds(5);
 
-    /// Each worker has such a breaker and takes no jobs while it is open.
+    /// No job is taken while the breaker that is to admit it is open. Defaults to one breaker for
+    /// each worker.
     breaker_options breaker;
+    lifeguard::breaker_scope breaker_scope = lifeguard::breaker_scope::worker;
+    /// What errors of handlers mean to the breaker. A timeout is a failure in any case. Empty: all
+    /// are, but those that say `discard_job`.
+    breaker_judge judge;
 
     /// A handler that throws also ends its worker, which is restarted. Defaults to false.
     bool let_it_crash = false;
@@ -80,16 +94,40 @@ struct worker_pool_options {
     asio::any_io_executor handler_executor;
 };
 
-/// How `execute` chooses the worker.
+/// How `execute` chooses the worker. Workers that are down, or whose breaker is open, are passed
+/// over. A job that no worker can have now, and one that is delayed, goes to who pulls it first.
 enum class dispatch {
-    pull,       ///< whoever is idle first takes it
-    least_busy, ///< the worker with the fewest jobs, running and assigned, even if all are busy
+    pull,           ///< whoever is idle first takes it
+    round_robin,    ///< the permanent workers in turn, even if others are idle
+    least_busy,     ///< the worker with the fewest jobs, running and assigned, even if all are busy
+    by_key,         ///< the same permanent worker for the same `key`, in the order of submission
+    next_available, ///< an idle worker, or `no_available_workers` at once
+};
+
+/// What `dispatch::by_key` goes by: a hash of the key, so the key itself may go.
+class dispatch_key {
+  public:
+    constexpr dispatch_key() noexcept = default;
+    dispatch_key(std::string_view key) noexcept : hash_(std::hash<std::string_view>()(key)) {}
+    dispatch_key(const std::string& key) noexcept : dispatch_key(std::string_view(key)) {}
+    dispatch_key(const char* key) noexcept : dispatch_key(std::string_view(key)) {}
+    /// A number, or a hash of your own; it is mixed.
+    constexpr dispatch_key(std::uint64_t key) noexcept : hash_(key * 0x9e3779b97f4a7c15U) {
+        hash_ ^= hash_ >> 32;
+    }
+
+    constexpr std::uint64_t hash() const noexcept { return hash_; }
+
+  private:
+    std::uint64_t hash_ = 0;
 };
 
 /// One call's options. Trivially destructible, so that a temporary may stand in a co_await with
 /// g++ 12.
 struct execute_options {
     lifeguard::dispatch dispatch = lifeguard::dispatch::pull;
+    /// For `dispatch::by_key`.
+    dispatch_key key = dispatch_key();
 
     /// How long a worker may take to start the job. Negative: the pool's `checkout_wait`.
     duration checkout_wait = duration(-1);
@@ -109,9 +147,9 @@ struct worker_status {
     std::optional<int> priority; ///< the only one it takes
     bool alive = false;
     bool overflow = false;
-    breaker_state breaker = breaker_state::closed;
-    unsigned busy = 0;     ///< jobs it runs
-    unsigned assigned = 0; ///< jobs it has taken and not started
+    breaker_state breaker = breaker_state::closed; ///< its own, or the pool's
+    unsigned busy = 0;                             ///< jobs it runs
+    unsigned assigned = 0;                         ///< jobs it has taken and not started
     unsigned incarnation = 0;
     std::uint64_t restarts = 0;
     std::uint64_t pulled = 0;
@@ -119,8 +157,8 @@ struct worker_status {
     std::uint64_t failed = 0;    ///< attempts that did not
     std::uint64_t acked = 0;     ///< results that the queue accepted
     std::uint64_t breaker_opened = 0;
-    std::uint64_t breaker_successes = 0;
-    std::vector<job_id> jobs; ///< what it runs now
+    std::uint64_t breaker_successes = 0; ///< since it last closed
+    std::vector<job_id> jobs;            ///< what it runs now
 };
 
 struct pool_status {
@@ -169,16 +207,17 @@ class worker_pool {
     /// it says otherwise. The docs call this "the life of an execute".
     ///
     /// Errors: what the handler threw; `pool_exhausted` when no worker started it within
-    /// `checkout_wait` - it is
-    /// withdrawn then, unattempted; `breaker_open_error` when no live worker's breaker would let it
-    /// through; `timeout` of the attempt, or of `execute_wait`; `killed` with its worker; those of
-    /// `job_queue::push`; `no_such_queue` when the job names one that is not the pool's.
+    /// `checkout_wait` - it is withdrawn then, unattempted; `no_available_workers`, for
+    /// `dispatch::next_available` only; `breaker_open_error` when the breaker of the pool or of the
+    /// kind, or that of every live worker, is open; `timeout` of the attempt, or of `execute_wait`;
+    /// `killed` with its worker; those of `job_queue::push`; `no_such_queue` when the job names one
+    /// that is not the pool's.
     /// Cancellation: the caller goes away, the job goes on, and its result can be had by its id.
     asio::awaitable<json> execute(new_job&& job, execute_options options = execute_options());
     asio::awaitable<json> execute(const new_job& job, execute_options options = execute_options());
 
-    /// Submits a job and returns its id once it is durable. Errors: as `job_queue::push`,
-    /// `no_such_queue`.
+    /// Submits a job and returns its id once it is durable. Whoever is idle first takes it: it may
+    /// outlive any worker that could be chosen now. Errors: as `job_queue::push`, `no_such_queue`.
     asio::awaitable<job_id> submit(new_job job);
     /// As `submit(parse_job(text))`.
     asio::awaitable<job_id> submit_json(std::string text);
@@ -190,6 +229,8 @@ class worker_pool {
     std::vector<worker_status> workers() const;
     /// Errors: `not_found`.
     worker_status worker(const std::string& id) const;
+    /// The workers', the pool's one, or those of the kinds seen so far.
+    std::vector<breaker_status> breakers() const;
 
     /// Kills a worker: what it runs is charged an attempt and available again at once, and the
     /// supervisor restarts it as after a crash. Errors: `not_found`, `no_such_pool` when the pool
@@ -207,15 +248,6 @@ class worker_pool {
     void stop_accepting();
 
     std::shared_ptr<detail::pool_core> core_;
-};
-
-/// Thrown by `execute` when it is refused by open breakers.
-class breaker_open_error : public error {
-  public:
-    breaker_open_error(const std::string& pool, duration retry)
-        : error(errc::breaker_open, "pool '" + pool + "'"), retry_after(retry) {}
-    /// How long until the first breaker lets a probe through.
-    duration retry_after;
 };
 
 } // namespace lifeguard

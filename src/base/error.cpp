@@ -41,6 +41,8 @@ text text_of(errc e) noexcept {
             "the children of this supervisor are made from a template, without ids of their own"};
     case errc::executing:
         return {"executing", "the job is being executed"};
+    case errc::illegal_transition:
+        return {"illegal_transition", "the circuit breaker is not in a state that allows this"};
     case errc::no_such_pool:
         return {"no_such_pool", "there is no such pool, or it has been stopped"};
     case errc::no_such_queue:
@@ -51,6 +53,8 @@ text text_of(errc e) noexcept {
         return {"queue_full", "the queue is full: submit again later"};
     case errc::pool_exhausted:
         return {"pool_exhausted", "no worker was free in time"};
+    case errc::no_available_workers:
+        return {"no_available_workers", "all workers are busy"};
     case errc::breaker_open:
         return {"breaker_open", "the circuit breaker is open"};
     case errc::timeout:

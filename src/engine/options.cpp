@@ -162,10 +162,32 @@ void read_queue(members& m, queue_options& o) {
 std::string member_of(const std::string& field) {
     for (const char* duration_field :
          {"process_timeout", "checkout_wait", "drain_wait", "cancel_grace", "stuck_threshold",
-          "period", "breaker.window", "breaker.open_for"})
+          "period", "breaker.window", "breaker.open_for", "breaker.open_max",
+          "breaker.probe_timeout"})
         if (field == duration_field)
             return field + "_ms";
     return field;
+}
+
+void read_breaker(members& m, worker_pool_options& o) {
+    std::string scope = "worker";
+    m.text("scope", scope);
+    if (scope == "worker")
+        o.breaker_scope = breaker_scope::worker;
+    else if (scope == "pool")
+        o.breaker_scope = breaker_scope::pool;
+    else if (scope == "kind")
+        o.breaker_scope = breaker_scope::kind;
+    else
+        m.wrong("scope", "must be worker, pool or kind, is " + scope);
+    m.whole("threshold", o.breaker.threshold);
+    m.milliseconds("window_ms", o.breaker.window);
+    m.milliseconds("open_for_ms", o.breaker.open_for);
+    m.real("open_factor", o.breaker.open_factor);
+    m.milliseconds("open_max_ms", o.breaker.open_max);
+    m.whole("permits", o.breaker.permits);
+    m.whole("successes", o.breaker.successes);
+    m.milliseconds("probe_timeout_ms", o.breaker.probe_timeout);
 }
 
 void read_pool(members& m, worker_pool_options& o) {
@@ -187,13 +209,7 @@ void read_pool(members& m, worker_pool_options& o) {
     m.whole("abandoned_max", o.abandoned_max);
     m.whole("intensity", o.intensity);
     m.milliseconds("period_ms", o.period);
-    m.object("breaker", [&](members& breaker) {
-        breaker.whole("threshold", o.breaker.threshold);
-        breaker.milliseconds("window_ms", o.breaker.window);
-        breaker.milliseconds("open_for_ms", o.breaker.open_for);
-        breaker.whole("permits", o.breaker.permits);
-        breaker.whole("successes", o.breaker.successes);
-    });
+    m.object("breaker", [&](members& breaker) { read_breaker(breaker, o); });
     if (const auto broken = detail::broken_rule_of(o))
         m.wrong(member_of(broken->field), broken->rule);
 }

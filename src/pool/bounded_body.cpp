@@ -2,8 +2,8 @@
 
 #include "base/executors.hpp"
 #include "base/parked_coroutine.hpp"
+#include "base/saturate.hpp"
 #include "pool/resource_core.hpp"
-#include "queue/saturate.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>

@@ -1,7 +1,7 @@
 #include "pool/resource_core.hpp"
 
+#include "base/saturate.hpp"
 #include "pool/resource_turn.hpp"
-#include "queue/saturate.hpp"
 
 namespace lifeguard::detail {
 

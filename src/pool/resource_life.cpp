@@ -1,8 +1,8 @@
 // The coroutines of a resource pool: the life of each resource, and the server that starts them.
 
+#include "base/saturate.hpp"
 #include "pool/resource_core.hpp"
 #include "pool/resource_turn.hpp"
-#include "queue/saturate.hpp"
 #include <lifeguard/shielded.hpp>
 
 #include <boost/asio/co_spawn.hpp>

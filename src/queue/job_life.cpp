@@ -1,7 +1,7 @@
 // What becomes of jobs: the rules behind docs/job-states.md.
 
+#include "base/saturate.hpp"
 #include "queue/queue_core.hpp"
-#include "queue/saturate.hpp"
 
 #include <algorithm>
 
@@ -156,9 +156,12 @@ double queue_core::random01() noexcept {
 void queue_core::job_pushed(job_record& job, wake_list& wakes) {
     ++counts.pushed;
     job.stored = true;
+    job.available_since = at_.now;
+    bool claimed = false;
     for (result_waiter** link = &job.waiters; *link != nullptr;) {
         result_waiter& w = **link;
         if (w.waits_for != result_waiter::event::stored) {
+            claimed = claimed || (job.state == job_state::available && w.claim(job, wakes));
             link = &w.next;
             continue;
         }
@@ -168,6 +171,8 @@ void queue_core::job_pushed(job_record& job, wake_list& wakes) {
         if (w.is_parked())
             wakes.add(w);
     }
+    if (claimed)
+        return;
     if (job.state == job_state::available)
         became_available(job, wakes);
     else

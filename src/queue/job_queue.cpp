@@ -1,7 +1,7 @@
 #include <lifeguard/job_queue.hpp>
 
+#include "base/saturate.hpp"
 #include "queue/queue_core.hpp"
-#include "queue/saturate.hpp"
 #include "queue/waiting_take.hpp"
 
 #include <algorithm>

@@ -66,6 +66,7 @@ struct job_record : id_hook, place_hook, time_hook {
     bool stored = false;       ///< durable
     bool result_lent = false;  ///< the result went to the coroutine that executed the job
     bool acknowledged = false; ///< the holder of the current delivery has said how it ended
+    bool bound = false;        ///< taken for one worker, and no other may have it
     bool removed = false;      ///< forgotten by the index; lives on because it is pinned
     std::uint32_t pins = 0;
 };

@@ -1,7 +1,7 @@
 #include "queue/queue_core.hpp"
 
+#include "base/saturate.hpp"
 #include "base/utf8.hpp"
-#include "queue/saturate.hpp"
 #include <lifeguard/exit_reason.hpp>
 
 #include <algorithm>

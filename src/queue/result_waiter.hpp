@@ -18,9 +18,14 @@ class result_waiter : public parked_coroutine {
 
     explicit result_waiter(event what) noexcept : waits_for(what) {}
 
-    /// A worker begins an attempt of the job. Called with the engine's lock held.
+    // Called with the engine's lock held.
+
+    /// The job has been stored and may be taken. True: the waiter has had it taken already, so it
+    /// is not offered to anybody.
+    virtual bool claim(job_record&, wake_list&) { return false; }
+    /// A worker begins an attempt of the job.
     virtual void started() noexcept {}
-    /// The job is final, and this waiter has its answer. Likewise.
+    /// The job is final, and this waiter has its answer.
     virtual void answered() noexcept {}
 
     const event waits_for;

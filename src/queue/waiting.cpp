@@ -1,7 +1,7 @@
 // Who waits for jobs, for their results, or for space.
 
+#include "base/saturate.hpp"
 #include "queue/queue_core.hpp"
-#include "queue/saturate.hpp"
 
 namespace lifeguard::detail {
 namespace {

@@ -16,6 +16,8 @@ std::uint64_t random_seed() {
 }
 
 bool wants(const take_filter& filter, const kind_entry& kind) noexcept {
+    if (std::ranges::find(filter.barred, &kind) != filter.barred.end())
+        return false;
     switch (filter.which) {
     case take_filter::kinds::any:
         return true;

@@ -16,8 +16,9 @@ namespace lifeguard::detail {
 struct take_filter {
     enum class kinds { any, handled, listed };
     kinds which = kinds::any;
-    std::span<const kind_entry* const> list; ///< for `listed`
-    int priority = -1;                       ///< one priority only; -1: all
+    std::span<const kind_entry* const> list;   ///< for `listed`
+    std::span<const kind_entry* const> barred; ///< never these
+    int priority = -1;                         ///< one priority only; -1: all
 };
 
 /// Which finished jobs are kept, so that their results and errors can still be asked for.

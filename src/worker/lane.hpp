@@ -46,8 +46,9 @@ class lane final : public deadline, public lease_holder, public parked_coroutine
     job_record* job = nullptr; ///< pinned
     const handler* handle = nullptr;
     std::uint32_t delivery = 0;
-    std::uint64_t number = 0; ///< counts the lane's runs
-    circuit_breaker::generation permit = 0;
+    std::uint64_t number = 0;           ///< counts the lane's runs
+    circuit_breaker* breaker = nullptr; ///< that admitted it
+    circuit_breaker::ticket permit;
     time_point started_at;
     duration timeout{};
     time_point due = time_point::max(); ///< when `expired` has something to do

@@ -23,7 +23,10 @@ class pool_deadline final : public deadline {
 
 pool_core::pool_core(std::shared_ptr<queue_core> queue, worker_pool_options options,
                      std::shared_ptr<log_sink> log)
-    : jobs_(std::move(queue)), options_(std::move(options)), log_(std::move(log)) {
+    : jobs_(std::move(queue)),
+      options_(std::move(options)),
+      log_(std::move(log)),
+      breakers_(options_) {
     filter_.which = take_filter::kinds::handled;
     filter_.priority = options_.priority.value_or(-1);
 }
@@ -94,11 +97,12 @@ void pool_core::on_deadline() {
         for (const auto& w : workers_) {
             if (w->idle.empty() || w->stopping || static_cast<idle_hook&>(*w).is_linked())
                 continue;
-            if (room(*w, 1) != 0)
-                join_idle(*w);
-            else
+            if (tripped(*w))
                 trip(*w);
+            else
+                join_idle(*w);
         }
+        arm_breakers();
         offer(wakes);
     }
     wakes.run();

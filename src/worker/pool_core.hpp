@@ -1,8 +1,9 @@
 #pragma once
 
+#include "base/saturate.hpp"
 #include "queue/queue_core.hpp"
-#include "queue/saturate.hpp"
 #include "worker/lane.hpp"
+#include "worker/pool_breakers.hpp"
 #include "worker/pool_metrics.hpp"
 #include <lifeguard/log.hpp>
 #include <lifeguard/worker_pool.hpp>
@@ -21,15 +22,16 @@ using idle_hook =
 /// One worker, over all its incarnations. Guarded by the engine's lock.
 struct worker : idle_hook, lease_holder {
     worker(std::string name, bool is_overflow, const breaker_options& breaks)
-        : id(std::move(name)), overflow(is_overflow), breaker(breaks) {}
+        : id(std::move(name)), overflow(is_overflow), breaker(breaks, id) {}
 
     const std::string id;
     const bool overflow;
 
-    circuit_breaker breaker;
+    circuit_breaker breaker; ///< idle when the pool's workers share theirs
     std::vector<std::shared_ptr<lane>> lanes;
     std::vector<lane*> idle; ///< lanes that wait for a job
-    place_list local;        ///< taken, not yet started
+    place_list local;        ///< taken, not yet started: who is idle may have them
+    place_list bound;        ///< likewise, but for this worker only
     unsigned busy = 0;       ///< lanes that run a job
 
     bool alive = false;
@@ -48,10 +50,12 @@ struct worker : idle_hook, lease_holder {
     std::uint64_t failed = 0;
     std::uint64_t acked = 0;
 
+    bool keeps_any() const noexcept { return !local.empty() || !bound.empty(); }
     std::size_t load() const noexcept { return busy + assigned(); }
     std::size_t assigned() const noexcept {
-        return local.size() + static_cast<std::size_t>(std::ranges::count_if(
-                                  lanes, [](const auto& l) { return l->assigned != nullptr; }));
+        return local.size() + bound.size() +
+               static_cast<std::size_t>(std::ranges::count_if(
+                   lanes, [](const auto& l) { return l->assigned != nullptr; }));
     }
 };
 
@@ -64,7 +68,10 @@ class execution final : public result_waiter,
                             boost::intrusive::tag<struct by_pool>,
                             boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
   public:
-    execution() noexcept : result_waiter(event::finished) {}
+    execution(pool_core& pool, const execute_options& how) noexcept
+        : result_waiter(event::finished), pool_(pool), how_(how) {
+        takes_result = !how.keep_result;
+    }
     using checkout_hook = boost::intrusive::list_base_hook<
         boost::intrusive::tag<struct by_checkout>,
         boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
@@ -72,6 +79,8 @@ class execution final : public result_waiter,
         boost::intrusive::tag<struct by_pool>,
         boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
+    /// A worker has been chosen for the job.
+    bool claim(job_record& claimed, wake_list& wakes) override;
     /// Started in time: it cannot be withdrawn any more.
     void started() noexcept override {
         if (checkout_hook::is_linked())
@@ -86,6 +95,10 @@ class execution final : public result_waiter,
 
     time_point checkout_until = time_point::max();
     bool exhausted = false; ///< nobody started it in time
+
+  private:
+    pool_core& pool_;
+    const execute_options& how_; ///< of the frame in which this lies, too
 };
 
 /// A pool's accounting: which workers are alive, idle, tripped; who takes what. Decides and wakes
@@ -137,10 +150,13 @@ class pool_core final : public taker,
     job_id submit(new_job&& job, const execute_options& how, execution& e, wake_list& wakes);
     /// Throws once the pool has been stopped for good.
     void refuse_when_stopped() const;
-    /// Throws when no live worker's breaker would let a job through.
-    void refuse_when_tripped();
+    /// Throws when no breaker that could would admit a job of the kind.
+    void refuse_when_tripped(const kind_entry& kind);
+    /// Throws when the caller will not wait and would have to.
+    void refuse_when_busy(const execute_options& how, const kind_entry& kind);
     void await_checkout(execution& e, time_point until);
-    void assign_least_busy(job_record& job, wake_list& wakes);
+    /// Gives an available job to the worker that the caller asks for. False: to nobody.
+    bool assign(job_record& job, const execute_options& how, wake_list& wakes);
     void withdraw_late(wake_list& wakes);
     /// Lets go of the alarms when nobody lives and nobody waits: they would keep
     /// io_context::run() from returning.
@@ -154,7 +170,8 @@ class pool_core final : public taker,
     child_spec worker_spec(const std::shared_ptr<worker>& w);
 
     pool_status status();
-    worker_status describe(const worker& w) const;
+    worker_status describe(const worker& w);
+    std::vector<breaker_status> breakers() const;
     std::vector<std::shared_ptr<worker>> workers() const { return workers_; }
     std::shared_ptr<worker> find(const std::string& id) const;
 
@@ -204,26 +221,45 @@ class pool_core final : public taker,
     void join_idle(worker& w) noexcept;
     void leave_idle(worker& w) noexcept;
 
-
     void log(log_level level, std::string_view event, std::string message,
              std::vector<std::pair<std::string_view, std::string>> fields, wake_list& wakes);
     void log_failure(const lane& l, const job_outcome& outcome, wake_list& wakes);
     void log_unstuck(const lane& l, time_point now, wake_list& wakes);
     void log_stuck(const lane& l, wake_list& wakes);
     void log_short_of_lanes(const worker& w, wake_list& wakes);
-    void log_breaker(const worker& w, wake_list& wakes);
+    void log_breaker(const breaker_change& change, wake_list& wakes);
     void log_worker(const worker& w, log_level level, std::string_view event, wake_list& wakes);
 
+    // pool_breakers.cpp
+    circuit_breaker& breaker_for(worker& w, const kind_entry& kind);
+    std::size_t room(worker& w, std::size_t wanted);
+    bool tripped(worker& w);
+    template <typename Predicate>
+    std::size_t taken_if(Predicate p) const;
+    const take_filter& filter();
+    breaker_verdict verdict_on(const job_outcome& outcome) const noexcept;
+    void tell_breaker(const lane& l, breaker_verdict verdict, const std::exception_ptr& why,
+                      wake_list& wakes);
+    void note_change(circuit_breaker& breaker, wake_list& wakes);
+    void arm_breakers();
+
+    // pool_dispatch.cpp
+    bool may_have_more(worker& w);
+    worker* permanent_from(std::uint64_t& at);
+    worker* next_in_turn();
+    worker* least_busy();
+    worker* next_available();
+    worker* choose(const execute_options& how, const kind_entry& kind);
+
+    // pool_taking.cpp
     std::size_t share(worker& w);
-    std::size_t room(const worker& w, std::size_t wanted) const noexcept;
     bool pull(worker& w);
-    bool begin(lane& l, job_record& job);
-    void keep(worker& w, job_record& job);
+    bool begin(lane& l, job_record& job, wake_list& wakes);
+    void keep(worker& w, job_record& job, bool bound = false);
     void unkeep(worker& w, job_record& job) noexcept;
     job_record* next_local(worker& w);
     void hand_out(worker& w, wake_list& wakes);
     bool steal_for(worker& w, wake_list& wakes);
-    void tell_breaker(worker& w, const lane& l, job_outcome::kind what, wake_list& wakes);
     void count_attempt(worker& w, const lane& l, const job_outcome& outcome, wake_list& wakes);
     void trip(worker& w);
     void untrip(worker& w, wake_list& wakes);
@@ -244,7 +280,8 @@ class pool_core final : public taker,
     std::vector<queue_entry*> queues_;
     take_filter filter_;
     std::vector<std::shared_ptr<worker>> workers_;
-    idle_list idle_;          // workers with an idle lane and a closed breaker, longest idle first
+    pool_breakers breakers_;
+    idle_list idle_;          // workers with an idle lane that did not trip, longest idle first
     checkout_list checkouts_; // whose job has not been started, by their deadline
     execution_list executions_;
     std::shared_ptr<deadline> deadline_;
@@ -253,7 +290,8 @@ class pool_core final : public taker,
     time_point armed_at_ = time_point::max();
     std::weak_ptr<supervisor::shell> supervisor_;
     unsigned idle_count_ = 0;   // of idle_
-    std::size_t unstarted_ = 0; // jobs that workers have taken, and not assigned to a lane
+    std::size_t unstarted_ = 0; // jobs that workers have taken, and an idle one may have instead
+    std::uint64_t turn_ = 0;    // whose it is, with dispatch::round_robin
     unsigned overflow_ = 0;     // alive or about to be
     unsigned overflow_number_ = 0;
     std::uint64_t lanes_abandoned_ = 0;

@@ -17,15 +17,14 @@ job_id pool_core::submit(new_job&& job, const execute_options& how, execution& e
                          wake_list& wakes) {
     const time_point now = jobs_->read_clock().now;
     refuse_when_stopped();
-    refuse_when_tripped();
     auto record = jobs_->admit(std::move(job), queue_for(job), 1);
+    refuse_when_tripped(*record->kind);
+    refuse_when_busy(how, *record->kind);
     const job_id id = record->id;
     const std::chrono::nanoseconds early(record->due - jobs_->clock().wall_ns());
     queue_core::add_waiter(*record, e);
     executions_.push_back(e);
     job_record& pushed = jobs_->push(std::move(record), wakes);
-    if (how.dispatch == dispatch::least_busy)
-        assign_least_busy(pushed, wakes);
     const duration wait =
         how.checkout_wait < duration::zero() ? options_.checkout_wait : how.checkout_wait;
     const bool taken = pushed.state == job_state::executing;
@@ -34,7 +33,7 @@ job_id pool_core::submit(new_job&& job, const execute_options& how, execution& e
     await_checkout(e, later(later(now, std::max<duration>(early, duration::zero())), wait));
     // Assigned to an idle lane is as good as started, and needs no alarm; should the lane lose it,
     // who takes it back sets one.
-    if (!taken || !static_cast<worker&>(*pushed.holder).local.empty())
+    if (!taken || static_cast<worker&>(*pushed.holder).keeps_any())
         arm_checkouts();
     return id;
 }
@@ -42,21 +41,6 @@ job_id pool_core::submit(new_job&& job, const execute_options& how, execution& e
 void pool_core::refuse_when_stopped() const {
     if (stopped_)
         throw error(errc::stopped, "pool '" + options_.name + "'");
-}
-
-void pool_core::refuse_when_tripped() {
-    const time_point now = jobs_->clock().now;
-    duration soonest = duration::max();
-    for (const auto& w : workers_) {
-        if (!w->alive)
-            continue;
-        const duration wait = w->breaker.retry_after(now);
-        if (wait == duration::zero())
-            return;
-        soonest = std::min(soonest, wait);
-    }
-    if (soonest != duration::max())
-        throw breaker_open_error(options_.name, soonest);
 }
 
 void pool_core::await_checkout(execution& e, time_point until) {
@@ -113,25 +97,6 @@ void pool_core::stop_accepting() {
         rest();
     }
     wakes.run();
-}
-
-void pool_core::assign_least_busy(job_record& job, wake_list& wakes) {
-    if (job.state != job_state::available || job.kind->handlers == 0)
-        return;
-    worker* least = nullptr;
-    for (const auto& w : workers_) {
-        if (!w->alive || w->stopping || room(*w, 1) == 0)
-            continue;
-        if (least == nullptr || w->load() < least->load())
-            least = w.get();
-    }
-    if (least == nullptr)
-        return; // nobody lives: whoever comes takes it
-    jobs_->index().take(job);
-    job.holder = least;
-    keep(*least, job);
-    ++least->pulled;
-    hand_out(*least, wakes);
 }
 
 } // namespace lifeguard::detail

@@ -29,24 +29,9 @@ bool is_failure(job_outcome::kind what) noexcept {
 
 } // namespace
 
-void pool_core::tell_breaker(worker& w, const lane& l, job_outcome::kind what, wake_list& wakes) {
-    const time_point now = jobs_->clock().now;
-    const std::uint64_t opened = w.breaker.opened_total();
-    const std::uint64_t closed = w.breaker.closed_total();
-    if (what == job_outcome::kind::completed)
-        w.breaker.success(l.permit, now);
-    else if (is_failure(what) && what != job_outcome::kind::discarded)
-        w.breaker.failure(l.permit, now); // a discarded job is the job's fault, not the worker's
-    else
-        w.breaker.give_back(l.permit);
-    figures.breakers_opened_total += w.breaker.opened_total() - opened;
-    figures.breakers_closed_total += w.breaker.closed_total() - closed;
-    if (w.breaker.opened_total() != opened || w.breaker.closed_total() != closed)
-        log_breaker(w, wakes);
-}
-
 pool_core::next pool_core::finish(lane& l, job_outcome&& outcome) {
     wake_list wakes;
+    breaker_verdict verdict = verdict_on(outcome); // a user's code may give it: before the lock
     std::unique_lock lock(mutex());
     const time_point now = jobs_->read_clock().now;
     job_record& job = *l.job;
@@ -57,8 +42,10 @@ pool_core::next pool_core::finish(lane& l, job_outcome&& outcome) {
         outcome.text = timed_out_text(l.timeout);
         outcome.error = std::make_exception_ptr(
             error(errc::timeout, "job " + job.id.to_string() + " " + outcome.text));
+        verdict = breaker_verdict::failure;
     } else if (outcome.what == job_outcome::kind::failed && l.returning) {
         outcome.what = job_outcome::kind::returned;
+        verdict = breaker_verdict::excluded;
     } else if (outcome.what == job_outcome::kind::failed && options_.let_it_crash && !l.abandoned) {
         outcome.what = job_outcome::kind::crashed;
         w.crash = outcome.error;
@@ -67,9 +54,10 @@ pool_core::next pool_core::finish(lane& l, job_outcome&& outcome) {
         job.state == job_state::executing && job.holder == &l && job.delivery == l.delivery;
     if (l.reached == lane::step::stuck)
         log_unstuck(l, now, wakes);
+    const bool was_probing = breakers_.in_trouble();
     if (!l.abandoned) {
         --w.busy;
-        tell_breaker(w, l, outcome.what, wakes);
+        tell_breaker(l, verdict, outcome.error, wakes);
         count_attempt(w, l, outcome, wakes);
         w.acked += current ? 1 : 0;
     }
@@ -85,9 +73,11 @@ pool_core::next pool_core::finish(lane& l, job_outcome&& outcome) {
     }
     if (w.stopping)
         wake_worker(w, wakes);
-    else if (!w.idle.empty() && room(w, 1) != 0)
+    else if (!w.idle.empty())
         untrip(w, wakes);
     const next what = advance(l, wakes);
+    if (was_probing)
+        offer(wakes); // there may be room for others now; this lane has had its share
     lock.unlock();
     wakes.run();
     return what;
@@ -106,9 +96,9 @@ void pool_core::count_attempt(worker& w, const lane& l, const job_outcome& outco
         log_failure(l, outcome, wakes);
 }
 
-/// Its breaker lets jobs through again while lanes of it are idle.
+/// Its breaker may let jobs through again while lanes of it are idle.
 void pool_core::untrip(worker& w, wake_list& wakes) {
-    if (static_cast<idle_hook&>(w).is_linked())
+    if (static_cast<idle_hook&>(w).is_linked() || tripped(w))
         return;
     join_idle(w);
     offer(wakes);
@@ -132,7 +122,7 @@ void pool_core::stuck(lane& l, wake_list& wakes) {
     lost.text = timed_out_text(l.timeout) + " and did not stop";
     lost.error = std::make_exception_ptr(
         error(errc::timeout, "job " + l.job->id.to_string() + " " + lost.text));
-    tell_breaker(w, l, lost.what, wakes);
+    tell_breaker(l, breaker_verdict::failure, lost.error, wakes);
     count_attempt(w, l, lost, wakes);
     if (w.stopping)
         wake_worker(w, wakes);

@@ -72,13 +72,18 @@ void pool_core::log_short_of_lanes(const worker& w, wake_list& wakes) {
         {{"abandoned", std::to_string(lanes_abandoned_)}, {"worker", w.id}}, wakes);
 }
 
-void pool_core::log_breaker(const worker& w, wake_list& wakes) {
+void pool_core::log_breaker(const breaker_change& change, wake_list& wakes) {
     if (!log_)
         return;
-    const bool open = w.breaker.state(jobs_->clock().now) == breaker_state::open;
-    log(open ? log_level::error : log_level::info, open ? "breaker_opened" : "breaker_closed",
-        "circuit breaker of worker '" + w.id + "'", {{"pool", options_.name}, {"worker", w.id}},
-        wakes);
+    const bool open = change.to == breaker_state::open;
+    const bool closed = change.to == breaker_state::closed;
+    const bool of_worker = options_.breaker_scope == breaker_scope::worker;
+    log(open ? log_level::error : log_level::info,
+        open     ? "breaker_opened"
+        : closed ? "breaker_closed"
+                 : "breaker_half_open",
+        "circuit breaker '" + change.name + "'",
+        {{"pool", options_.name}, {of_worker ? "worker" : "breaker", change.name}}, wakes);
 }
 
 void pool_core::log_worker(const worker& w, log_level level, std::string_view event,

@@ -65,7 +65,7 @@ void pool_metrics::offer_totals(const std::weak_ptr<pool_core>& pool) {
                       status_reader(pool, [](const pool_status& s) { return s.idle; }));
     scope_.make_gauge("lifeguard_workers", "Workers alive.", {{"state", "busy"}},
                       status_reader(pool, [](const pool_status& s) { return s.busy; }));
-    scope_.make_gauge("lifeguard_breakers_open", "Workers whose breaker is open.", {},
+    scope_.make_gauge("lifeguard_breakers_open", "Circuit breakers that are open.", {},
                       status_reader(pool, [](const pool_status& s) { return s.breakers_open; }));
     scope_.make_gauge("lifeguard_lanes_abandoned",
                       "Handlers that still run though they were given up.", {},

@@ -25,6 +25,9 @@ pool_status pool_core::status() {
         ++(w->busy == 0 ? s.idle : s.busy);
         s.breakers_open += w->breaker.state(now) == breaker_state::open ? 1 : 0;
     }
+    breakers_.for_each([&](const circuit_breaker& shared) {
+        s.breakers_open += shared.state(now) == breaker_state::open ? 1 : 0;
+    });
     s.running = !supervisor_.expired() && s.workers != 0;
     for (const queue_entry* queue : queues_) {
         s.available += queue->count(job_state::available);
@@ -35,7 +38,9 @@ pool_status pool_core::status() {
     return s;
 }
 
-worker_status pool_core::describe(const worker& w) const {
+worker_status pool_core::describe(const worker& w) {
+    const circuit_breaker* const common = breakers_.common();
+    const circuit_breaker& breaker = common != nullptr ? *common : w.breaker;
     worker_status s;
     s.id = w.id;
     s.alive = w.alive;
@@ -43,7 +48,7 @@ worker_status pool_core::describe(const worker& w) const {
     for (const queue_entry* queue : queues_)
         s.queues.push_back(queue->name);
     s.priority = options_.priority;
-    s.breaker = w.breaker.state(jobs_->clock().now);
+    s.breaker = breaker.state(jobs_->clock().now);
     s.busy = w.busy;
     s.assigned = static_cast<unsigned>(w.assigned());
     s.incarnation = w.incarnation;
@@ -52,8 +57,8 @@ worker_status pool_core::describe(const worker& w) const {
     s.processed = w.processed;
     s.failed = w.failed;
     s.acked = w.acked;
-    s.breaker_opened = w.breaker.opened_total();
-    s.breaker_successes = w.breaker.successes_total();
+    s.breaker_opened = breaker.opened_total();
+    s.breaker_successes = breaker.counts().successes;
     for (const auto& l : w.lanes)
         if (l->job != nullptr)
             s.jobs.push_back(l->job->id);

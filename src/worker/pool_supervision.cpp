@@ -55,6 +55,9 @@ std::optional<supervisor> pool_core::current_supervisor() {
 void pool_core::want_overflow(wake_list& wakes) {
     if (overflow_ >= options_.max_overflow || jobs_->closed || supervisor_.expired())
         return;
+    // One more worker could take nothing, would leave at once, and be wanted again.
+    if (breakers_.common() != nullptr && room(*workers_.front(), 1) == 0)
+        return;
     unsigned alive = 0;
     for (const auto& w : workers_) {
         if (!w->alive || w->stopping)
@@ -65,7 +68,7 @@ void pool_core::want_overflow(wake_list& wakes) {
             return;
     }
     if (alive < options_.size ||
-        job_index::peek(queues_, options_.strict_order, filter_) == nullptr)
+        job_index::peek(queues_, options_.strict_order, filter()) == nullptr)
         return;
     ++overflow_;
     const std::string id = options_.name + "/overflow-" + std::to_string(++overflow_number_);

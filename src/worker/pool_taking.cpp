@@ -16,15 +16,6 @@ std::size_t pool_core::share(worker& w) {
     return std::min<std::size_t>(options_.pull_size, (ready + idle - 1) / idle);
 }
 
-/// How many jobs, at most `wanted`, the worker's breaker would let it start now.
-std::size_t pool_core::room(const worker& w, std::size_t wanted) const noexcept {
-    const time_point now = jobs_->clock().now;
-    const std::size_t free = w.breaker.capacity(wanted, now);
-    if (free == 0 || w.breaker.state(now) == breaker_state::closed)
-        return free;
-    return free - std::min(free, w.assigned()); // what it has taken will probe
-}
-
 bool pool_core::pull(worker& w) {
     const std::size_t due = share(w);
     if (due == 0)
@@ -32,7 +23,7 @@ bool pool_core::pull(worker& w) {
     const std::size_t most = room(w, due);
     std::size_t got = 0;
     for (; got < most; ++got) {
-        job_record* job = jobs_->index().take(queues_, options_.strict_order, filter_);
+        job_record* job = jobs_->index().take(queues_, options_.strict_order, filter());
         if (job == nullptr)
             break;
         job->holder = &w;
@@ -42,30 +33,41 @@ bool pool_core::pull(worker& w) {
     return got != 0;
 }
 
-void pool_core::keep(worker& w, job_record& job) {
-    w.local.push_back(job);
-    ++unstarted_;
+void pool_core::keep(worker& w, job_record& job, bool bound) {
+    job.bound = bound;
+    (bound ? w.bound : w.local).push_back(job);
+    unstarted_ += bound ? 0 : 1;
 }
 
 void pool_core::unkeep(worker& w, job_record& job) noexcept {
-    w.local.erase(w.local.iterator_to(job));
-    --unstarted_;
+    place_list& its = job.bound ? w.bound : w.local;
+    its.erase(its.iterator_to(job));
+    unstarted_ -= job.bound ? 0 : 1;
 }
 
 job_record* pool_core::next_local(worker& w) {
-    if (w.local.empty())
+    if (!w.keeps_any())
         return nullptr;
-    job_record& job = w.local.front();
+    const bool bound_is_next =
+        !w.bound.empty() &&
+        (w.local.empty() || w.bound.front().sequence < w.local.front().sequence);
+    job_record& job = (bound_is_next ? w.bound : w.local).front();
     unkeep(w, job);
     return &job;
 }
 
-bool pool_core::begin(lane& l, job_record& job) {
+bool pool_core::begin(lane& l, job_record& job, wake_list& wakes) {
     const time_point now = jobs_->clock().now;
     worker& w = *l.owner;
-    const auto permit = w.breaker.admit(now);
+    const duration timeout =
+        job.timeout == duration::zero() ? options_.process_timeout : job.timeout;
+    const time_point due = later(now, timeout);
+    circuit_breaker& breaker = breaker_for(w, *job.kind);
+    // A lane answers for its probe, at the latest when it gives its handler up.
+    const auto permit = breaker.admit(now, later(due, options_.stuck_threshold) - now);
     if (!permit)
         return false;
+    note_change(breaker, wakes);
     jobs_->start(job);
     job_index::pin(job);
     job.holder = &l;
@@ -73,11 +75,12 @@ bool pool_core::begin(lane& l, job_record& job) {
     l.handle = jobs_->find_handler(*job.kind);
     l.delivery = job.delivery;
     ++l.number;
+    l.breaker = &breaker;
     l.permit = *permit;
     l.started_at = now;
-    l.timeout = job.timeout == duration::zero() ? options_.process_timeout : job.timeout;
+    l.timeout = timeout;
     l.reached = lane::step::running;
-    l.due = later(now, l.timeout);
+    l.due = due;
     if (l.due < l.armed_at)
         l.arm();
     ++figures.timeouts_armed;
@@ -98,13 +101,14 @@ pool_core::next pool_core::advance(lane& l, wake_list& wakes) {
         if (!w.idle.empty())
             hand_out(w, wakes);
     }
-    if (job == nullptr)
-        return next::idle;
-    if (begin(l, *job))
-        return next::run;
-    // The breaker has opened, or probes already: others shall have what this worker has taken.
-    give_back(*job, wakes);
-    give_back_local(w, wakes);
+    for (; job != nullptr; job = next_local(w)) {
+        if (begin(l, *job, wakes))
+            return next::run;
+        // The breaker has opened, or probes already: others shall have what this worker has taken.
+        give_back(*job, wakes);
+        if (options_.breaker_scope != breaker_scope::kind)
+            give_back_local(w, wakes);
+    }
     return next::idle;
 }
 
@@ -112,10 +116,10 @@ bool pool_core::park(lane& l, resumption& r, wake_list& wakes) {
     worker& w = *l.owner;
     if (l.abandoned || l.ending || w.stopping || l.assigned != nullptr)
         return false;
-    const bool tripped = room(w, 1) == 0;
+    const bool waits_for_breaker = tripped(w);
     // Something may have come since the lane looked, and jobs that others have taken in advance are
     // better off here.
-    if (!tripped && (!w.local.empty() || pull(w) || (steal_for(w, wakes) && pull(w)))) {
+    if (!waits_for_breaker && (w.keeps_any() || pull(w) || (steal_for(w, wakes) && pull(w)))) {
         l.assigned = next_local(w);
         return false;
     }
@@ -124,7 +128,7 @@ bool pool_core::park(lane& l, resumption& r, wake_list& wakes) {
     if (w.overflow && w.busy == 0 && w.idle.size() == w.lanes.size()) {
         w.leaves = true;
         stop_worker(w, wakes);
-    } else if (tripped) {
+    } else if (waits_for_breaker) {
         trip(w);
     } else {
         join_idle(w);
@@ -149,7 +153,7 @@ void pool_core::leave_idle(worker& w) noexcept {
 
 /// Gives the worker's jobs to its idle lanes.
 void pool_core::hand_out(worker& w, wake_list& wakes) {
-    while (!w.idle.empty() && !w.local.empty()) {
+    while (!w.idle.empty() && w.keeps_any()) {
         lane& l = *w.idle.back();
         w.idle.pop_back();
         l.assigned = next_local(w);
@@ -162,12 +166,12 @@ void pool_core::hand_out(worker& w, wake_list& wakes) {
 void pool_core::offer(wake_list& wakes) {
     while (!idle_.empty()) {
         worker& w = idle_.front();
-        if (room(w, 1) == 0) {
+        if (tripped(w)) {
             trip(w);
             continue;
         }
         if (!pull(w))
-            return; // nothing that we can run
+            return; // nothing that we can run now
         hand_out(w, wakes);
     }
     want_overflow(wakes);
@@ -181,7 +185,9 @@ bool pool_core::steal_for(worker& w, wake_list& wakes) {
     for (const auto& other : workers_) {
         if (other.get() == &w || other->local.empty() || other->busy == 0)
             continue;
-        give_back(*next_local(*other), wakes);
+        job_record& job = other->local.front();
+        unkeep(*other, job);
+        give_back(job, wakes);
         return true;
     }
     return false;

@@ -77,8 +77,7 @@ asio::awaitable<json> execute_in(std::shared_ptr<pool_core> core, new_job job,
     queue_core& jobs = core->jobs();
     jobs.check(job);
 
-    execution waiter;
-    waiter.takes_result = !options.keep_result;
+    execution waiter(*core, options);
     const executing guard(*core, waiter);
     job_id id;
     std::exception_ptr refused;
@@ -219,6 +218,12 @@ worker_status worker_pool::worker(const std::string& id) const {
     if (!w)
         throw error(errc::not_found, "worker '" + id + "'");
     return core_->describe(*w);
+}
+
+std::vector<breaker_status> worker_pool::breakers() const {
+    const std::lock_guard lock(core_->mutex());
+    core_->jobs().read_clock();
+    return core_->breakers();
 }
 
 asio::awaitable<void> worker_pool::kill(std::string worker_id) {

@@ -64,7 +64,9 @@ void pool_core::start_worker(const std::shared_ptr<worker>& w) {
         w->stopping = w->leaves = w->given_up = false;
         w->stop_asked = w->stop_forced = w->happened = false;
         w->crash = nullptr;
-        w->breaker = circuit_breaker(options_.breaker);
+        w->breaker.reset();
+        w->breaker.take_change(); // nobody's news: it has not recovered, its worker is new
+        arm_breakers();
         ++w->incarnation;
         log_worker(*w, log_level::info, "worker_started", wakes);
         complete_lanes(w, wakes);
@@ -258,11 +260,15 @@ void pool_core::abandon(lane& l, fate how, wake_list& wakes) {
         lost.error = std::make_exception_ptr(error(errc::killed, lost.text));
     }
     count_attempt(*l.owner, l, lost, wakes);
+    tell_breaker(l, breaker_verdict::excluded, nullptr, wakes);
     l.abandoned = true;
     ++lanes_abandoned_;
     wakes.defer(
         [self, number = l.number] { self->cancel(number, asio::cancellation_type::terminal); });
+    const bool was_probing = breakers_.in_trouble();
     jobs_->settle(*l.job, std::move(lost), wakes);
+    if (was_probing)
+        offer(wakes); // another one may
 }
 
 } // namespace lifeguard::detail

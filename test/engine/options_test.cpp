@@ -78,7 +78,8 @@ BOOST_AUTO_TEST_CASE(every_member_arrives) {
                    "abandoned_max": 321,
                    "intensity": 33, "period_ms": 34,
                    "breaker": {"threshold": 35, "window_ms": 36, "open_for_ms": 37, "permits": 38,
-                               "successes": 39}},
+                               "successes": 39, "scope": "kind", "open_factor": 1.5,
+                               "open_max_ms": 41000, "probe_timeout_ms": 42}},
                   {"name": "mail"}]})");
     BOOST_TEST(o.name == "shop");
     BOOST_TEST(o.intensity == 7U);
@@ -123,6 +124,10 @@ BOOST_AUTO_TEST_CASE(every_member_arrives) {
     BOOST_TEST((p.breaker.open_for == 37ms));
     BOOST_TEST(p.breaker.permits == 38U);
     BOOST_TEST(p.breaker.successes == 39U);
+    BOOST_TEST((p.breaker_scope == breaker_scope::kind));
+    BOOST_TEST(p.breaker.open_factor == 1.5);
+    BOOST_TEST((p.breaker.open_max == 41s));
+    BOOST_TEST((p.breaker.probe_timeout == 42ms));
     BOOST_TEST(o.pools[1].name == "mail");
 }
 
