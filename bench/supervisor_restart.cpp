@@ -38,7 +38,7 @@ double rss_bytes() {
 
 lifeguard::supervisor_options unlimited() {
     lifeguard::supervisor_options options;
-    options.intensity = std::numeric_limits<unsigned>::max();
+    options.intensity = std::numeric_limits<int>::max();
     options.period = std::chrono::milliseconds(1);
     return options;
 }

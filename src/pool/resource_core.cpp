@@ -182,6 +182,25 @@ error resource_core::error_about(checkout_waiter::end how, duration waited) cons
     return {errc::no_such_pool, pool + " has been stopped"};
 }
 
+void resource_core::refuse_all() {
+    turn t(*this);
+    stopped_ = true;
+    while (!checkouts_.empty())
+        refuse(checkouts_.front(), checkout_waiter::end::stopped, t.wakes);
+}
+
+void resource_core::close() {
+    refuse_all();
+    if (const auto timer = timer_)
+        runtime_->deadlines->disarm(*timer); // it would only keep the context running
+    std::shared_ptr<void> at_end;
+    const std::lock_guard lock(runtime_->mutex);
+    running_ = false;
+    armed_at_ = time_point::max();
+    pool_.reset();
+    at_end.swap(at_end_);
+}
+
 // --- checking in
 
 void resource_core::checkin(pooled_resource& p) noexcept {

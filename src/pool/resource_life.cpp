@@ -76,9 +76,11 @@ supervisor resource_core::make_supervisor() {
     children.emplace_back("server", [self] { return serve(self); });
 
     supervisor made(runtime_->executor, std::move(options), std::move(children));
-    auto at_end = made.subscribe([self](const supervisor_event& event) {
-        if (event.what == supervisor_event::kind::ended)
-            self->close();
+    auto at_end = made.subscribe([weak = weak_from_this()](const supervisor_event& event) {
+        if (event.what != supervisor_event::kind::ended)
+            return;
+        if (const auto alive = weak.lock())
+            alive->close();
     });
     const std::lock_guard lock(runtime_->mutex);
     if (running_)
@@ -98,22 +100,6 @@ std::optional<supervisor> resource_core::current_supervisor() {
 std::optional<supervisor> resource_core::resources_supervisor() {
     const std::lock_guard lock(runtime_->mutex);
     return handle_of(resources_);
-}
-
-void resource_core::refuse_all() {
-    turn t(*this);
-    stopped_ = true;
-    while (!checkouts_.empty())
-        refuse(checkouts_.front(), checkout_waiter::end::stopped, t.wakes);
-}
-
-void resource_core::close() {
-    refuse_all();
-    std::shared_ptr<void> at_end;
-    const std::lock_guard lock(runtime_->mutex);
-    running_ = false;
-    pool_.reset();
-    at_end.swap(at_end_);
 }
 
 // --- the server
