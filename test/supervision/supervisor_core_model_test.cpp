@@ -1,6 +1,6 @@
 // The core alone, with random events, against a model that knows the rules but not the code.
-#include "support/seed.hpp"
 #include "supervision/supervisor_core.hpp"
+#include "support/seed.hpp"
 
 #include <boost/test/unit_test.hpp>
 

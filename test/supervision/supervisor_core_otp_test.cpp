@@ -1,7 +1,7 @@
 // The core against a model of OTP's supervisor, in a world where starts and stops take no time:
 // after every event both must have the same children up, the same answers and the same fate.
-#include "support/seed.hpp"
 #include "supervision/supervisor_core.hpp"
+#include "support/seed.hpp"
 
 #include <boost/test/unit_test.hpp>
 
