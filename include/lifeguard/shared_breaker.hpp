@@ -118,7 +118,7 @@ class breaker_registry {
     explicit breaker_registry(std::shared_ptr<time_source> time = nullptr);
 
     /// Errors: `duplicate_id`, `invalid_option`.
-    shared_breaker install(std::string name, breaker_options options = breaker_options(),
+    shared_breaker install(const std::string& name, breaker_options options = breaker_options(),
                            breaker_judge judge = nullptr);
     /// Errors: `not_found`.
     shared_breaker find(std::string_view name) const;

@@ -39,6 +39,7 @@ inline auto shield() {
 /// temporary twice. A coroutine that has been cancelled already must `co_await shield()` instead:
 /// Asio throws before this function is entered.
 template <typename F>
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): by name, as said above
 asio::awaitable<void> shielded(F& f) {
     bool asked = false;
     const auto only_terminal = [&asked](asio::cancellation_type type) {

@@ -65,7 +65,7 @@ asio::awaitable<void> bounded::run(std::shared_ptr<bounded> self, duration timeo
     deadlines.arm(*self, later(self->core_->shared().time->now(), timeout));
     asio::co_spawn(
         self->strand_, run_body(self),
-        asio::bind_cancellation_slot(self->signal_.slot(), [self](std::exception_ptr) {}));
+        asio::bind_cancellation_slot(self->signal_.slot(), [self](const std::exception_ptr&) {}));
 
     asio::cancellation_slot slot;
     auto park = [&](resumption r) {

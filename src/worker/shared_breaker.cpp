@@ -186,7 +186,7 @@ void shared_breaker::permit::exclude() noexcept {
 
 breaker_registry::breaker_registry(std::shared_ptr<time_source> time) : time_(std::move(time)) {}
 
-shared_breaker breaker_registry::install(std::string name, breaker_options options,
+shared_breaker breaker_registry::install(const std::string& name, breaker_options options,
                                          breaker_judge judge) {
     shared_breaker made(name, options, std::move(judge), time_);
     const std::lock_guard lock(mutex_);
