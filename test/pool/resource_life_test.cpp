@@ -192,6 +192,90 @@ LIFEGUARD_TEST(POOL_31_killed_resource_is_replaced) {
     BOOST_TEST(r.started.load() == 11);
 }
 
+LIFEGUARD_TEST(POOL_34_kill_in_the_tree_heals_and_touches_nobody_outside) {
+    rig a(ctx, pool_of(2, 3), false);
+    rig b(ctx, pool_of(3, 0), false);
+    rig c(ctx, pool_of(4, 0), false);
+    const auto named = [&](const char* name) {
+        supervisor_options options;
+        options.name = name;
+        options.intensity = 10;
+        options.time = ctx.time;
+        return options;
+    };
+    std::vector<child_spec> pools{a.pool.spec(), b.pool.spec(), c.pool.spec()};
+    pools[0].id = "a";
+    pools[1].id = "b";
+    pools[2].id = "c";
+    int served = 0;
+    gate never;
+    std::optional<supervisor> pools_now; // of the current incarnation
+    std::vector<child_spec> below_top;
+    below_top.emplace_back("pools", [&](const child_context& context) {
+        pools_now.emplace(context.executor(), named("pools"), pools);
+        return child_body(*pools_now);
+    });
+    below_top.emplace_back("server", [&] {
+        ++served;
+        return never.pass();
+    });
+    std::optional<supervisor> top; // of the current incarnation
+    std::vector<child_spec> below_outer;
+    below_outer.emplace_back("top", [&](const child_context& context) {
+        top.emplace(context.executor(), named("top"), below_top);
+        return child_body(*top);
+    });
+    supervisor outer(ctx.executor(), named("outer"), std::move(below_outer));
+    auto running = ctx.spawn(outer.run());
+    ctx.settle();
+
+    const auto healthy = [&] {
+        return a.status() == "ready 2 0 0" && b.status() == "ready 3 0 0" &&
+               c.status() == "ready 4 0 0";
+    };
+    const auto kill = [&](const supervisor& parent, const char* child) {
+        supervisor of = parent;
+        ctx.await(of.kill_child(child));
+        ctx.settle();
+    };
+    BOOST_TEST(healthy());
+
+    ctx.await(a.pool.kill("p/1"));
+    ctx.settle();
+    BOOST_TEST(healthy());
+    kill(a.supervisor_of_the_run(), "resources");
+    BOOST_TEST(healthy());
+    kill(a.supervisor_of_the_run(), "server");
+    BOOST_TEST(healthy());
+    BOOST_TEST(a.started.load() == 2 + 1 + 2 + 2);
+    BOOST_TEST(b.started.load() == 3); // outside: untouched
+    BOOST_TEST(c.started.load() == 4);
+    BOOST_TEST(served == 1);
+
+    kill(*pools_now, "a"); // the pool's own supervisor
+    BOOST_TEST(healthy());
+    BOOST_TEST(b.started.load() == 3);
+    kill(*top, "server");
+    BOOST_TEST(healthy());
+    BOOST_TEST(served == 2);
+    BOOST_TEST(b.started.load() == 3);
+    kill(*top, "pools");
+    BOOST_TEST(healthy());
+    BOOST_TEST(served == 2);
+    BOOST_TEST(b.started.load() == 6);
+    BOOST_TEST(c.started.load() == 8);
+    kill(outer, "top"); // and with it everything: all is there again
+    BOOST_TEST(healthy());
+    BOOST_TEST(served == 3);
+    BOOST_TEST(b.started.load() == 9);
+    for (const rig* r : {&a, &b, &c}) // nobody is left of those who were
+        BOOST_TEST(r->stops().size() == static_cast<std::size_t>(r->started) - r->idle());
+
+    auto stopping = ctx.spawn(outer.stop());
+    ctx.settle();
+    BOOST_TEST(running.ready());
+}
+
 LIFEGUARD_TEST(idle_resource_that_dies_is_replaced) {
     rig r(ctx, pool_of(2, 0));
     ctx.await(r.pool.kill("p/1"));
