@@ -131,6 +131,7 @@ asio::awaitable<void> resource_core::serve(std::shared_ptr<resource_core> self) 
         asio::post(std::move(r));
     };
     co_await suspend(park);
+    const std::lock_guard lock(self->runtime_->mutex);
     if (self->gives_up_)
         throw error(errc::intensity_exceeded,
                     "pool '" + self->options_.name + "': too many resources died");
