@@ -440,8 +440,8 @@ LIFEGUARD_TEST(call_is_safe_within_a_co_await_expression) {
 
 BOOST_AUTO_TEST_CASE(temporaries_that_own_something_are_refused) {
     const std::string text;
-    const auto owns = [text] { return one(); };
-    const auto refers = [&text] { return one(); };
+    const auto owns = [text] { return text.size(); };
+    const auto refers = [&text] { return text.size(); };
     using owning = decltype(owns);
     using referring = decltype(refers);
     static_assert(!named_or_owns_nothing<owning>);
