@@ -3,6 +3,7 @@
 #include "base/executors.hpp"
 #include "base/parked_coroutine.hpp"
 #include "base/saturate.hpp"
+#include "base/stop_request.hpp"
 #include "pool/resource_core.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -127,7 +128,7 @@ void bounded::press(time_point now) {
     case step::running:
         reached_ = step::asked;
         core_->shared().deadlines->arm(*this, later(now, cancel_grace));
-        signal_.emit(asio::cancellation_type::total);
+        signal_.emit(stop_request);
         break;
     case step::asked:
         reached_ = step::forced;

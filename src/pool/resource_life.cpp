@@ -326,7 +326,8 @@ exit_reason resource_core::ended(pooled_resource& p, bool asked, const std::exce
     }
     ++totals_.deaths_total;
     charge_death(t.wakes);
-    accounting_.died(p, t);
+    if (!gives_up_) // or nobody is to be served any more
+        accounting_.died(p, t);
     return why;
 }
 

@@ -86,12 +86,10 @@ void incarnation::post(F f) {
         rare_->own->post(std::move(f));
 }
 
-void incarnation::start() {
+void incarnation::post_launch() {
     const boost::intrusive_ptr<incarnation> self(this);
-    if (!is_at_home())
-        rare_->own->when_gone([self] { self->context_is_gone(); });
-    // Posted, because co_spawn on the strand that we are on would run the child here and now.
-    post([self] { self->launch(); });
+    rare_->own->when_gone([self] { self->context_is_gone(); });
+    rare_->own->post([self] { self->launch(); });
 }
 
 void incarnation::launch() {
@@ -133,6 +131,8 @@ asio::awaitable<void> incarnation::call_start() {
     }
     if (body.nested())
         shell_->is_nested(*this, std::move(body.info()), *body.nested());
+    else if (!waits_for_ready_ && is_at_home())
+        shell_->started_here(*this, std::move(body.info()));
     else if (!waits_for_ready_)
         ready(std::move(body.info()));
     return body.take_run();

@@ -29,8 +29,10 @@ class incarnation {
     bool waits_for_ready() const noexcept { return waits_for_ready_; }
     bool is_at_home() const noexcept { return !rare_ || !rare_->own; }
 
-    /// Starts the coroutine, on its executor and on nobody else's stack.
-    void start();
+    /// Starts the coroutine. On its executor.
+    void launch();
+    /// The same from elsewhere: it has an executor of its own.
+    void post_launch();
 
     /// Raises the flag at once and cancels the coroutine on its executor, unless it has ended by
     /// then.
@@ -50,7 +52,6 @@ class incarnation {
 
     template <typename F>
     void post(F f);
-    void launch();
     static asio::awaitable<void> run(boost::intrusive_ptr<incarnation> self);
     asio::awaitable<void> call_start();
     void set_end(child_end::kind what, std::string detail = {}, std::exception_ptr cause = {});

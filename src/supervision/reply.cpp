@@ -9,15 +9,27 @@
 
 namespace lifeguard::detail {
 
-asio::awaitable<void> reply::wait(std::shared_ptr<reply> self) {
-    const std::weak_ptr<reply> weak = self; // the slot must not own the coroutine
-    std::function<void(asio::cancellation_type)> cancel = [weak](asio::cancellation_type) {
-        if (const auto alive = weak.lock())
-            alive->cancel();
-    };
-    co_await wait(self, std::move(cancel));
-    if (self->cancelled_)
+void reply::waiting::operator()(resumption r) {
+    slot_ = asio::get_associated_cancellation_slot(r);
+    if (slot_.is_connected())
+        slot_.assign([weak = std::weak_ptr(reply_)](asio::cancellation_type) { // own no coroutine
+            if (const auto alive = weak.lock())
+                alive->cancel();
+        });
+    reply_->park(std::move(r));
+}
+
+void reply::waiting::resumed() {
+    if (slot_.is_connected())
+        slot_.clear();
+    if (reply_->cancelled_)
         throw boost::system::system_error(asio::error::operation_aborted, "lifeguard call");
+}
+
+asio::awaitable<void> reply::wait(std::shared_ptr<reply> self) {
+    waiting w(std::move(self));
+    co_await suspend(w);
+    w.resumed();
 }
 
 asio::awaitable<void> reply::wait(std::shared_ptr<reply> self,
@@ -54,6 +66,11 @@ void reply::arrive() {
     parked_.reset();
     lock.unlock();
     asio::post(std::move(r));
+}
+
+bool reply::has_arrived() const {
+    const std::lock_guard lock(mutex_);
+    return arrived_;
 }
 
 void reply::cancel() {

@@ -24,7 +24,21 @@ class reply : public context_bound, public std::enable_shared_from_this<reply> {
     static asio::awaitable<void> wait(std::shared_ptr<reply> self,
                                       std::function<void(asio::cancellation_type)> on_cancel);
 
+    /// `wait` without a coroutine of its own: name one, `co_await suspend(it)`, then call
+    /// `resumed`, which throws as `wait` does.
+    class waiting {
+      public:
+        explicit waiting(std::shared_ptr<reply> for_what) : reply_(std::move(for_what)) {}
+        void operator()(resumption r);
+        void resumed();
+
+      private:
+        std::shared_ptr<reply> reply_;
+        asio::cancellation_slot slot_;
+    };
+
     void arrive();
+    bool has_arrived() const;
 
     void context_shutdown() noexcept override;
 
@@ -32,7 +46,7 @@ class reply : public context_bound, public std::enable_shared_from_this<reply> {
     void park(resumption r);
     void cancel();
 
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     bool arrived_ = false;
     bool cancelled_ = false;
     std::optional<resumption> parked_;

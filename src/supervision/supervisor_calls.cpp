@@ -132,36 +132,46 @@ detail::ticket supervisor::shell::open(std::shared_ptr<detail::call> c) {
 
 std::shared_ptr<detail::call> supervisor::shell::close(detail::ticket t) {
     const std::lock_guard lock(mutex_);
-    const auto found = calls_.extract(t);
-    return found ? std::move(found.mapped()) : nullptr;
+    const auto found = calls_.find(t);
+    if (found == calls_.end())
+        return nullptr;
+    auto c = std::move(found->second);
+    calls_.erase(found);
+    return c;
 }
 
-asio::awaitable<void> supervisor::shell::wait_for(std::shared_ptr<detail::call> c) {
-    co_await detail::reply::wait(c);
-    if (c->failure)
-        std::rethrow_exception(c->failure);
-}
-
-asio::awaitable<void> supervisor::shell::ask(std::shared_ptr<shell> self,
-                                             std::shared_ptr<detail::call> c, child_request request,
-                                             std::function<void(shell&, child_request&)> complete) {
+// One coroutine, whatever is asked: each frame more would cost as much as the request itself.
+asio::awaitable<started_child>
+supervisor::shell::ask(std::shared_ptr<shell> self, std::shared_ptr<detail::call> c,
+                       child_request request,
+                       std::function<void(shell&, child_request&)> complete) {
     if (c->started.id.empty())
         c->started.id = request.id;
     request.from = self->open(c);
-    self->post([request = std::move(request), complete = std::move(complete)](shell& s) mutable {
-        try {
-            if (complete)
-                complete(s, request);
-        } catch (...) {
-            if (const auto refused = s.close(request.from)) {
-                refused->failure = std::current_exception();
-                refused->arrive();
+    self->on_strand(
+        [request = std::move(request), complete = std::move(complete)](shell& s) mutable {
+            try {
+                if (complete)
+                    complete(s, request);
+            } catch (...) {
+                if (const auto refused = s.close(request.from)) {
+                    refused->failure = std::current_exception();
+                    refused->arrive();
+                }
+                return;
             }
-            return;
-        }
-        s.core_.submit(std::move(request), s.now_);
-    });
-    co_await wait_for(std::move(c));
+            s.core_.submit(std::move(request), s.now_);
+        });
+    // An answer that came in place is taken in place, but not always: others want the strand, too.
+    if (!c->has_arrived() ||
+        self->answered_.fetch_add(1, std::memory_order_relaxed) % answers_per_turn == 0) {
+        detail::reply::waiting answer(c);
+        co_await detail::suspend(answer);
+        answer.resumed();
+    }
+    if (c->failure)
+        std::rethrow_exception(c->failure);
+    co_return std::move(c->started);
 }
 
 void supervisor::shell::perform(detail::action::answer& a) {
@@ -193,10 +203,9 @@ supervisor::shell::start(std::shared_ptr<shell> self, std::string id,
                          std::function<void(shell&, child_request&)> complete) {
     child_request request;
     request.what = child_request::kind::start;
-    const auto c = std::make_shared<detail::call>();
+    auto c = std::make_shared<detail::call>();
     c->started.id = std::move(id);
-    co_await ask(std::move(self), c, std::move(request), std::move(complete));
-    co_return std::move(c->started);
+    return ask(std::move(self), std::move(c), std::move(request), std::move(complete));
 }
 
 asio::awaitable<started_child> supervisor::shell::start_child(std::shared_ptr<shell> self,
@@ -253,9 +262,7 @@ asio::awaitable<started_child> supervisor::shell::restart_child(std::shared_ptr<
     child_request request;
     request.what = child_request::kind::restart;
     request.id = std::move(id);
-    const auto c = std::make_shared<detail::call>();
-    co_await ask(std::move(self), c, std::move(request));
-    co_return std::move(c->started);
+    return ask(std::move(self), std::make_shared<detail::call>(), std::move(request));
 }
 
 asio::awaitable<void> supervisor::shell::change(std::shared_ptr<shell> self,

@@ -22,7 +22,7 @@ supervisor_core::~supervisor_core() { clear(); }
 // ---- the children
 
 bool supervisor_core::add(child_ptr child) {
-    if (!index_.insert(child.get()).second)
+    if (!index_.insert(indexed_child(*child)).second)
         return false;
     if (child->type == child_type::supervisor)
         ++supervisors_;
@@ -33,7 +33,7 @@ bool supervisor_core::add(child_ptr child) {
 /// Of a child that is down.
 void supervisor_core::remove(supervised_child& child) {
     delays_.forget(&child);
-    index_.erase(&child);
+    index_.erase(indexed_child(child));
     children_.erase(children_.iterator_to(child));
     if (child.type == child_type::supervisor)
         --supervisors_;
@@ -57,7 +57,7 @@ void supervisor_core::remove_all() noexcept {
 
 supervised_child* supervisor_core::find(std::string_view id) const {
     const auto found = index_.find(id);
-    return found == index_.end() ? nullptr : *found;
+    return found == index_.end() ? nullptr : found->child;
 }
 
 child_counts supervisor_core::counts() const noexcept {
@@ -235,12 +235,15 @@ void supervisor_core::answer(ticket to, std::optional<errc> code, std::exception
             .to = to, .code = code, .cause = std::move(cause), .child = child_ptr(child)});
 }
 
-void supervisor_core::emit(event what, context when, supervised_child* child, exit_reason reason) {
+void supervisor_core::emit(event what, context when, supervised_child* child,
+                           const exit_reason& reason) {
+    if (!observed_)
+        return;
     actions_.emplace_back(action::emit{.what = what,
                                        .when = when,
                                        .child = child_ptr(child),
                                        .incarnation = child ? child->incarnation : 0,
-                                       .reason = std::move(reason)});
+                                       .reason = reason});
 }
 
 } // namespace lifeguard::detail

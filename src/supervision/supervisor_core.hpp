@@ -62,6 +62,9 @@ class supervisor_core {
     /// `child` is null when the deadline was of those that stop together.
     void deadline_passed(supervised_child* child, std::uint64_t deadline, time_point now);
 
+    /// Whether there is anyone to tell of what happens: without, no `emit` is asked for.
+    void set_observed(bool observed) noexcept { observed_ = observed; }
+
     /// Moves what there is to do into `out`, which must be empty.
     void take_actions(supervisor_actions& out) { out.swap(actions_); }
     bool has_actions() const noexcept { return !actions_.empty(); }
@@ -89,14 +92,30 @@ class supervisor_core {
     using event = supervisor_event::kind;
     using context = supervisor_event::context;
 
+    /// With its hash, so that growing a table of a million does not have to look at each of them.
+    struct indexed_child {
+        explicit indexed_child(supervised_child& c) noexcept : hash(hash_of(c.id)), child(&c) {}
+        static std::size_t hash_of(std::string_view id) noexcept {
+            return std::hash<std::string_view>()(id);
+        }
+        std::size_t hash;
+        supervised_child* child;
+    };
     struct by_id {
         using is_transparent = void;
-        static std::string_view key(const supervised_child* c) noexcept { return c->id; }
-        static std::string_view key(std::string_view id) noexcept { return id; }
-        std::size_t operator()(const auto& k) const {
-            return std::hash<std::string_view>()(key(k));
+        std::size_t operator()(const indexed_child& c) const noexcept { return c.hash; }
+        std::size_t operator()(std::string_view id) const noexcept {
+            return indexed_child::hash_of(id);
         }
-        bool operator()(const auto& a, const auto& b) const { return key(a) == key(b); }
+        bool operator()(const indexed_child& a, const indexed_child& b) const noexcept {
+            return a.hash == b.hash && a.child->id == b.child->id;
+        }
+        bool operator()(const indexed_child& c, std::string_view id) const noexcept {
+            return c.child->id == id;
+        }
+        bool operator()(std::string_view id, const indexed_child& c) const noexcept {
+            return c.child->id == id;
+        }
     };
 
     /// What a child was about when its incarnation came to its end.
@@ -182,7 +201,7 @@ class supervisor_core {
     void count(const exit_reason& reason) noexcept;
     void answer(ticket to, std::optional<errc> code = {}, std::exception_ptr cause = {},
                 supervised_child* child = nullptr);
-    void emit(event what, context when, supervised_child* child, exit_reason reason = {});
+    void emit(event what, context when, supervised_child* child, const exit_reason& reason = {});
 
     supervisor_options options_;
     restart_intensity intensity_;
@@ -191,7 +210,7 @@ class supervisor_core {
     mode mode_ = mode::idle;
     child_ptr template_;  // of simple_one_for_one, until it has ended
     child_list children_; // in start order; each holds one reference
-    boost::unordered_flat_set<supervised_child*, by_id, by_id> index_;
+    boost::unordered_flat_set<indexed_child, by_id, by_id> index_;
     std::size_t alive_ = 0;
     std::size_t supervisors_ = 0;
     std::size_t significant_ = 0; // that are not down
@@ -201,6 +220,7 @@ class supervisor_core {
     supervised_child* group_begin_ = nullptr; // while regrouping; null: all children
     bool begun_ = false;                      // the initial start is over
     bool forced_ = false;
+    bool observed_ = true;
     std::uint64_t shared_deadline_ = 0; // of those that stop together; 0: none
     action::finished outcome_;
 

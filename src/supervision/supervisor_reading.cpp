@@ -169,7 +169,9 @@ asio::awaitable<detail::tree_node> supervisor::shell::tree(std::shared_ptr<shell
             *drawn = s.draw();
         asked->arrive();
     });
-    co_await wait_for(c);
+    co_await detail::reply::wait(c);
+    if (c->failure)
+        std::rethrow_exception(c->failure);
     for (sketch::gap& gap : drawn->below) {
         detail::tree_node& line = drawn->top.children[gap.at];
         try {

@@ -1,5 +1,6 @@
 #include "supervision/supervisor_shell.hpp"
 
+#include "base/stop_request.hpp"
 #include "supervision/incarnation.hpp"
 #include "supervision/supervisor_report.hpp"
 #include "supervision/watched_executor.hpp"
@@ -37,7 +38,8 @@ detail::shell_child::shell_child(child_spec spec) : start(new shared_start(std::
 }
 
 detail::shell_child::shell_child(const shell_child& made_of, std::any argument)
-    : start(made_of.start), argument_(std::make_unique<std::any>(std::move(argument))) {
+    : start(made_of.start),
+      argument_(argument.has_value() ? std::make_unique<std::any>(std::move(argument)) : nullptr) {
     supervised_child::adopt(made_of);
     if (made_of.rare_)
         set_own_executor(made_of.rare_->own_executor);
@@ -168,12 +170,21 @@ asio::any_io_executor supervisor::shell::watched(const asio::any_io_executor& ex
 // ---- what happens
 
 void supervisor::shell::started(incarnation& of, std::any info) {
-    on_strand([of = incarnation_ptr(&of), info = std::move(info)](shell& self) mutable {
-        shell_child& child = of->child();
-        if (child.current == of && child.now == detail::supervised_child::phase::starting)
-            child.announce(self.name_, info);
-        self.core_.started(child, of->number(), std::move(info), self.now_);
-    });
+    auto news = [of = incarnation_ptr(&of), info = std::move(info)](shell& self) mutable {
+        self.take_started(*of, std::move(info));
+    };
+    on_strand(std::move(news), 0); // the next sibling does not start inside this one
+}
+
+void supervisor::shell::started_here(incarnation& of, std::any info) {
+    step([&](shell& self) { self.take_started(of, std::move(info)); }, 0);
+}
+
+void supervisor::shell::take_started(incarnation& of, std::any info) {
+    shell_child& child = of.child();
+    if (child.current == &of && child.now == detail::supervised_child::phase::starting)
+        child.announce(name_, info);
+    core_.started(child, of.number(), std::move(info), now_);
 }
 
 void supervisor::shell::is_nested(incarnation& of, std::any info, supervisor nested) {
@@ -227,17 +238,35 @@ void supervisor::shell::request_force() {
 
 // ---- what is to be done
 
-void supervisor::shell::carry_out() noexcept {
+void supervisor::shell::carry_out(unsigned launches) noexcept {
     carrying_out_ = true;
-    while (core_.has_actions()) {
-        core_.take_actions(actions_);
-        for (detail::supervisor_action& a : actions_)
-            std::visit([this](auto& what) { perform(what); }, a);
-        actions_.clear();
-    }
+    do {
+        while (core_.has_actions()) {
+            core_.take_actions(actions_);
+            for (detail::supervisor_action& a : actions_)
+                std::visit([this](auto& what) { perform(what); }, a);
+            actions_.clear();
+        }
+    } while (launch_next(launches));
     carrying_out_ = false;
     const std::lock_guard lock(mutex_);
     figures_ = core_.figures();
+}
+
+/// Starts a child that runs on this strand: here, once all is decided and done, because a turn of
+/// its own would cost as much as the start. False when none is left, or enough have been started
+/// for one turn.
+bool supervisor::shell::launch_next(unsigned& launches) {
+    if (launches_.empty())
+        return false;
+    if (launches-- == 0) {
+        post([](shell&) {}); // goes on there
+        return false;
+    }
+    const incarnation_ptr next = std::move(launches_.front());
+    launches_.pop_front();
+    next->launch();
+    return true;
 }
 
 void supervisor::shell::perform(detail::action::spawn& a) {
@@ -253,7 +282,10 @@ void supervisor::shell::perform(detail::action::spawn& a) {
         child.claim_name(names_);
         child.current.reset(new incarnation(
             shared_from_this(), boost::intrusive_ptr<shell_child>(&child), std::move(own)));
-        child.current->start();
+        if (child.current->is_at_home())
+            launches_.push_back(child.current);
+        else
+            child.current->post_launch();
     } catch (...) {
         child.let_go();
         detail::child_end end;
@@ -266,7 +298,7 @@ void supervisor::shell::perform(detail::action::spawn& a) {
 
 void supervisor::shell::perform(detail::action::request_stop& a) {
     if (const auto& current = of_shell(a.child).current)
-        current->cancel(asio::cancellation_type::total);
+        current->cancel(detail::stop_request);
 }
 
 void supervisor::shell::perform(detail::action::force& a) {
@@ -321,11 +353,6 @@ void supervisor::shell::perform(detail::action::finished& a) {
 }
 
 void supervisor::shell::perform(detail::action::emit& a) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (subscriptions_.empty() && !log_)
-            return;
-    }
     supervisor_event event;
     event.what = a.what;
     event.when = a.when;
@@ -346,6 +373,7 @@ void supervisor::shell::tell(const supervisor_event& event) {
     {
         const std::lock_guard lock(mutex_);
         std::erase_if(subscriptions_, [](const auto& weak) { return weak.expired(); });
+        has_subscribers_ = !subscriptions_.empty();
         for (const auto& weak : subscriptions_)
             if (auto alive = weak.lock())
                 listening.push_back(std::move(alive));
@@ -364,6 +392,7 @@ std::shared_ptr<void> supervisor::shell::subscribe(std::function<void(const supe
     auto subscriber = std::make_shared<subscription>(std::move(f));
     const std::lock_guard lock(mutex_);
     subscriptions_.push_back(subscriber);
+    has_subscribers_ = true;
     return subscriber;
 }
 
@@ -401,6 +430,7 @@ void supervisor::shell::context_shutdown() noexcept {
     }
     core_.clear();
     actions_.clear();
+    launches_.clear();
     // Callers that live in another context go on there.
     for (const auto& [t, c] : calls) {
         c->failure = std::make_exception_ptr(error_about(errc::no_such_supervisor, {}));

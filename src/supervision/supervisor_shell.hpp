@@ -10,6 +10,10 @@
 #include <lifeguard/log.hpp>
 #include <lifeguard/supervisor.hpp>
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <atomic>
+#include <deque>
 #include <mutex>
 #include <set>
 #include <unordered_map>
@@ -133,6 +137,8 @@ class supervisor::shell final : public detail::context_bound,
 
     // News from incarnations, on their executors; `started` on any thread.
     void started(detail::incarnation& of, std::any info);
+    /// The same of one that runs on this strand and has just been launched.
+    void started_here(detail::incarnation& of, std::any info);
     void is_nested(detail::incarnation& of, std::any info, supervisor nested);
     void ended(detail::incarnation& of);
     void deadline_passed(const detail::child_ptr& child, std::uint64_t deadline);
@@ -146,18 +152,25 @@ class supervisor::shell final : public detail::context_bound,
     class child_deadline;
     class orphanage;
 
+    /// How many children may be started in one turn of the strand: others wait for theirs.
+    static constexpr unsigned launches_per_turn = 16;
+    /// How many answers a caller on the strand may get without leaving it.
+    static constexpr unsigned answers_per_turn = 16;
+
     /// Feeds the core: `f(*this)` on the strand, in place when the caller is there already.
     template <typename F>
-    void on_strand(F f);
+    void on_strand(F f, unsigned launches = launches_per_turn);
     /// The same, behind everything that waits for the strand.
     template <typename F>
     void post(F f);
+    void take_started(detail::incarnation& of, std::any info);
     template <typename F>
-    void step(F&& f);
+    void step(F&& f, unsigned launches = launches_per_turn);
 
     /// Half of what was decided would leave children that nobody knows of: no exception gets out,
     /// and when memory ends here, so does the program.
-    void carry_out() noexcept;
+    void carry_out(unsigned launches) noexcept;
+    bool launch_next(unsigned& launches);
     void perform(detail::action::spawn& a);
     void perform(detail::action::request_stop& a);
     void perform(detail::action::force& a);
@@ -178,7 +191,7 @@ class supervisor::shell final : public detail::context_bound,
     detail::ticket open(std::shared_ptr<detail::call> c);
     std::shared_ptr<detail::call> close(detail::ticket t);
     /// `complete` adds to the request on the strand, where what it throws is the answer.
-    static asio::awaitable<void>
+    static asio::awaitable<started_child>
     ask(std::shared_ptr<shell> self, std::shared_ptr<detail::call> c, detail::child_request request,
         std::function<void(shell&, detail::child_request&)> complete = {});
     static asio::awaitable<started_child>
@@ -186,7 +199,6 @@ class supervisor::shell final : public detail::context_bound,
           std::function<void(shell&, detail::child_request&)> complete);
     static asio::awaitable<void> read(std::shared_ptr<shell> self,
                                       std::function<void(shell&)> reader);
-    static asio::awaitable<void> wait_for(std::shared_ptr<detail::call> c);
     error error_about(errc code, const std::string& child) const;
     struct sketch;
     sketch draw() const;
@@ -203,7 +215,8 @@ class supervisor::shell final : public detail::context_bound,
     core core_;
     detail::supervisor_actions actions_;
     bool carrying_out_ = false;
-    time_point now_; // of the current step
+    std::deque<detail::incarnation_ptr> launches_; // of children that run on this strand
+    time_point now_;                               // of the current step
     detail::action::finished outcome_;
     std::unordered_map<const void*, std::shared_ptr<child_deadline>> armed_; // by child
     std::set<detail::incarnation_ptr> abandoned_;
@@ -212,21 +225,24 @@ class supervisor::shell final : public detail::context_bound,
     bool ran_ = false;
     bool ended_ = false;
     bool context_gone_ = false;
-    std::unordered_map<detail::ticket, std::shared_ptr<detail::call>> calls_;
+    boost::unordered_flat_map<detail::ticket, std::shared_ptr<detail::call>> calls_;
     detail::ticket tickets_ = 0;
     std::vector<std::shared_ptr<detail::reply>> at_end_; // run() first, then who stopped it
     std::function<void()> when_started_;
     std::vector<std::weak_ptr<subscription>> subscriptions_;
+    std::atomic<bool> has_subscribers_ = false; // read without the mutex
+    std::atomic<unsigned> answered_ = 0;        // in place
     std::uint64_t subscriber_errors_ = 0;
     stop_figures figures_; // as the core had them after the last step
 };
 
 template <typename F>
-void supervisor::shell::step(F&& f) {
+void supervisor::shell::step(F&& f, unsigned launches) {
     now_ = time_->now();
+    core_.set_observed(log_ || has_subscribers_.load(std::memory_order_relaxed));
     f(*this);
     if (!carrying_out_)
-        carry_out();
+        carry_out(launches);
 }
 
 template <typename F>
@@ -235,8 +251,10 @@ void supervisor::shell::post(F f) {
 }
 
 template <typename F>
-void supervisor::shell::on_strand(F f) {
-    home_->dispatch([self = shared_from_this(), f = std::move(f)]() mutable { self->step(f); });
+void supervisor::shell::on_strand(F f, unsigned launches) {
+    home_->dispatch([self = shared_from_this(), f = std::move(f), launches]() mutable {
+        self->step(f, launches);
+    });
 }
 
 } // namespace lifeguard

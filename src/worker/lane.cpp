@@ -1,5 +1,6 @@
 #include "worker/lane.hpp"
 
+#include "base/stop_request.hpp"
 #include "worker/pool_core.hpp"
 
 namespace lifeguard::detail {
@@ -94,8 +95,8 @@ void lane::post_step(step reached_now, wake_list& wakes) {
     reached = reached_now;
     if (abandoned)
         return; // cancelled for good already; a weaker request would erase that one
-    const auto how = reached_now == step::timed_out ? asio::cancellation_type::total
-                                                    : asio::cancellation_type::terminal;
+    const auto how =
+        reached_now == step::timed_out ? detail::stop_request : asio::cancellation_type::terminal;
     wakes.defer([self = std::static_pointer_cast<lane>(shared_from_this()), which = number, how] {
         self->cancel(which, how);
     });

@@ -1,6 +1,7 @@
 // The supervised coroutine of a worker: it starts the lanes, waits for what ends the worker, and
 // sees to it that no job goes with it.
 
+#include "base/stop_request.hpp"
 #include "worker/pool_core.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -211,7 +212,7 @@ void pool_core::cancel_lanes(worker& w, wake_list& wakes) {
         if (l->job == nullptr || l->returning)
             continue;
         l->returning = true;
-        wakes.defer([l, number = l->number] { l->cancel(number, asio::cancellation_type::total); });
+        wakes.defer([l, number = l->number] { l->cancel(number, stop_request); });
     }
 }
 

@@ -3,6 +3,12 @@
 #include "supervision/puppet.hpp"
 #include <lifeguard/shielded.hpp>
 
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/local/connect_pair.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <thread>
 
 using namespace std::chrono_literals;
@@ -26,6 +32,26 @@ LIFEGUARD_TEST(CAN_01_child_waiting_on_a_timer_ends_in_the_same_turn) {
     BOOST_TEST(f.stops_shutdown == 1U);
     BOOST_TEST(f.force_cancel_total == 0U);
     BOOST_CHECK(f.stop_latency_max == 0ms);
+}
+
+LIFEGUARD_TEST(child_in_a_composed_operation_ends_when_it_is_asked) {
+    using asio::local::stream_protocol;
+    child_spec spec("reader", [&]() -> asio::awaitable<void> {
+        stream_protocol::socket ours(ctx.executor());
+        stream_protocol::socket theirs(ctx.executor());
+        asio::local::connect_pair(ours, theirs);
+        std::string line;
+        co_await asio::async_read_until(ours, asio::dynamic_buffer(line), '\n',
+                                        asio::use_awaitable);
+    });
+    supervisor sup(ctx.executor(), flags(ctx), {spec});
+    listener heard(sup);
+    const auto run = ctx.spawn(sup.run());
+    ctx.settle();
+    sup.request_stop();
+    ctx.settle();
+    BOOST_TEST(heard.take() == "started reader1, exited reader1 shutdown, ended shutdown");
+    BOOST_TEST(outcome(run) == "returned");
 }
 
 LIFEGUARD_TEST(CAN_02_shielded_clean_up_is_completed) {

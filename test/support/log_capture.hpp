@@ -2,6 +2,7 @@
 
 #include <lifeguard/log.hpp>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,8 +21,22 @@ namespace lifeguard::test {
 class log_capture final : public log_sink {
   public:
     void write(const log_record& record) override {
+        std::function<void()> told;
+        {
+            const std::lock_guard lock(mutex_);
+            lines_.push_back(to_logfmt(record));
+            if (record.event == event_)
+                told = when_;
+        }
+        if (told)
+            told();
+    }
+
+    /// Calls `f` each time the event is logged, where and while it happens.
+    void when(std::string event, std::function<void()> f) {
         const std::lock_guard lock(mutex_);
-        lines_.push_back(to_logfmt(record));
+        event_ = std::move(event);
+        when_ = std::move(f);
     }
 
     /// The lines so far.
@@ -47,6 +62,8 @@ class log_capture final : public log_sink {
   private:
     mutable std::mutex mutex_;
     std::vector<std::string> lines_;
+    std::string event_;
+    std::function<void()> when_;
 };
 
 } // namespace lifeguard::test

@@ -2,7 +2,14 @@
 // test here.
 #include "worker/rig.hpp"
 
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/local/connect_pair.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <array>
 
 using namespace std::chrono_literals;
 using namespace lifeguard;
@@ -114,6 +121,26 @@ LIFEGUARD_TEST(job_that_completes_as_its_timeout_passes_is_completed) {
     BOOST_TEST(test_future(f).get() == json("after all"));
     BOOST_TEST(r.worker(1).processed == 1U);
     BOOST_TEST(r.status().timeouts_total == 1U);
+}
+
+LIFEGUARD_TEST(timeout_reaches_a_composed_operation) {
+    using asio::local::stream_protocol;
+    rig r(ctx, one_second());
+    r.the_engine().handle("reader", [&](job_context&) -> asio::awaitable<json> {
+        stream_protocol::socket ours(ctx.executor());
+        stream_protocol::socket theirs(ctx.executor());
+        asio::local::connect_pair(ours, theirs);
+        std::array<char, 8> all{};
+        co_await asio::async_read(ours, asio::buffer(all), asio::use_awaitable);
+        co_return nullptr;
+    });
+    const auto f = r.execute("reader");
+    ctx.advance(999ms);
+    BOOST_TEST(!f.ready());
+    ctx.advance(1ms);
+    BOOST_TEST(f.ready());
+    BOOST_TEST(r.status().timeouts_total == 1U);
+    BOOST_TEST(r.status().stuck_total == 0U);
 }
 
 LIFEGUARD_TEST(each_job_has_its_own_timeout) {
