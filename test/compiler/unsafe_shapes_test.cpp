@@ -70,6 +70,11 @@ asio::awaitable<int> two() {
 
 asio::awaitable<options> fetch() { co_return options{probe(5), co_await two()}; }
 
+asio::awaitable<int> value_of(probe p) {
+    co_await yield();
+    co_return p.value();
+}
+
 int total(const options& o) { return o.name.value() + o.size; }
 
 template <typename F>
@@ -246,6 +251,13 @@ BOOST_AUTO_TEST_CASE(async_initiate_of_a_lambda_temporary) {
                 asio::post(asio::append(std::move(handler), value.value()));
             },
             asio::use_awaitable);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(conditional_argument) {
+    check([]() -> asio::awaitable<int> {
+        const bool seven = co_await two() == 2;
+        co_return co_await value_of(seven ? probe(7) : probe(1));
     });
 }
 
