@@ -27,7 +27,9 @@ rig::rig(test_context& context, resource_pool_options options, bool runs)
         run();
 }
 
-rig::~rig() {
+rig::~rig() noexcept(false) {
+    if (std::uncaught_exceptions() != 0)
+        return;
     if (running && !running->ready())
         stop();
     const resource_pool_status left = pool.status();

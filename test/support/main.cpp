@@ -1,7 +1,10 @@
+#include "support/test_context.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include <cstdlib>
 #include <filesystem>
+#include <iostream>
 
 namespace {
 
@@ -22,5 +25,9 @@ int main(int argc, char* argv[]) {
     // process exits with an error. A crash must end the program, a child's exit is the test's
     // business.
     ::setenv("BOOST_TEST_CATCH_SYSTEM_ERRORS", "no", 0);
-    return boost::unit_test::unit_test_main(&name_the_report, argc, argv);
+    const int status = boost::unit_test::unit_test_main(&name_the_report, argc, argv);
+    if (lifeguard::test::both_threads_ran_handlers())
+        return status;
+    std::cerr << "one of the two threads has not run a single handler\n";
+    return status == 0 ? EXIT_FAILURE : status;
 }

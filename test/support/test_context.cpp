@@ -7,11 +7,18 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <cstdlib>
 #include <sstream>
 #include <thread>
 #include <vector>
 
 namespace lifeguard::test {
+
+namespace {
+
+std::array<std::atomic<std::size_t>, 2> ran_by_two; // handlers, of all two-thread contexts
+
+} // namespace
 
 bool future_state::ready() const {
     const std::lock_guard lock(mutex_);
@@ -46,7 +53,8 @@ void future_state::cancel(asio::cancellation_type type) {
 
 /// Runs the context's handlers, on the calling thread and, with two threads, on a helper beside it.
 struct test_context::runner {
-    runner(asio::io_context& io, int threads) : io_(io), threads_(threads) {
+    runner(asio::io_context& io, int threads, std::optional<std::size_t> cut_after)
+        : io_(io), threads_(threads), left_(cut_after) {
         if (threads_ == 2)
             helper_ = std::thread([this] { help(); });
     }
@@ -62,7 +70,10 @@ struct test_context::runner {
         helper_.join();
     }
 
-    void settle() {
+    /// False when the context has been cut.
+    bool settle() {
+        if (left_ == 0U)
+            return false;
         io_.restart();
         done_ = false;
         idle_ = 0;
@@ -79,9 +90,10 @@ struct test_context::runner {
         }
         run_ready(0);
         if (helper_.joinable())
-            wait_until([this] { return left_.load() == rounds_; });
+            wait_until([this] { return gone_.load() == rounds_; });
         if (const auto failed = std::exchange(failed_, nullptr))
             std::rethrow_exception(failed);
+        return left_ != 0U;
     }
 
     void help() {
@@ -95,8 +107,21 @@ struct test_context::runner {
             }
             ++arrived_;
             run_ready(1);
-            ++left_;
+            ++gone_;
         }
+    }
+
+    std::size_t poll() {
+        if (!left_)
+            return io_.poll();
+        std::size_t ran = 0;
+        while (*left_ != 0 && io_.poll_one() != 0) {
+            --*left_;
+            ++ran;
+        }
+        if (*left_ == 0)
+            done_ = true;
+        return ran;
     }
 
     // Ends when every thread has found nothing to do and none is running a handler, which might
@@ -105,7 +130,7 @@ struct test_context::runner {
         while (!done_) {
             std::size_t ran = 0;
             try {
-                ran = io_.poll();
+                ran = poll();
             } catch (...) {
                 const std::lock_guard lock(mutex_);
                 if (!failed_)
@@ -140,7 +165,8 @@ struct test_context::runner {
     std::exception_ptr failed_;
     std::uint64_t rounds_ = 0; // with a helper
     std::atomic<std::uint64_t> arrived_ = 0;
-    std::atomic<std::uint64_t> left_ = 0;
+    std::atomic<std::uint64_t> gone_ = 0;
+    std::optional<std::size_t> left_; // handlers, before the cut; empty: no end
     std::atomic<bool> done_ = false;
     std::atomic<int> idle_ = 0;
     std::array<std::atomic<std::size_t>, 2> ran_{};
@@ -151,12 +177,16 @@ struct test_context::runner {
     const int unwinding_ = std::uncaught_exceptions();
 };
 
-test_context::test_context(int threads)
+test_context::test_context(int threads, std::optional<std::size_t> cut_after)
     : time(std::make_shared<manual_time_source>()),
-      io(threads),
-      runner_(std::make_unique<runner>(io, threads)) {}
+      owned_io_(std::make_unique<asio::io_context>(threads)),
+      io(*owned_io_),
+      runner_(std::make_unique<runner>(io, threads, cut_after)) {}
 
 test_context::~test_context() {
+    if (threads() == 2)
+        for (std::size_t thread = 0; thread < 2; ++thread)
+            ran_by_two.at(thread) += handlers_run(static_cast<int>(thread));
     // A test that has failed by an exception did not come to its end.
     if (std::uncaught_exceptions() > runner_->unwinding_)
         return;
@@ -173,6 +203,7 @@ test_context::~test_context() {
             });
         if (unfinished != 0)
             BOOST_ERROR("the test leaves " << unfinished << " spawned coroutine(s) unfinished");
+    } catch (const cut_short&) { // after its last word
     } catch (const std::exception& e) {
         BOOST_ERROR("at the end of the test a handler threw: " << e.what());
     } catch (...) {
@@ -183,8 +214,14 @@ test_context::~test_context() {
 int test_context::threads() const noexcept { return runner_->threads_; }
 
 void test_context::settle() {
-    runner_->settle();
+    if (!owned_io_)
+        return; // cut, and what is unwound asks for more
+    const bool goes_on = runner_->settle();
     report_checks();
+    if (goes_on)
+        return;
+    owned_io_.reset();
+    throw cut_short();
 }
 
 void test_context::advance(duration by) {
@@ -235,7 +272,32 @@ void test_context::did_not_finish() const {
                              std::to_string(time->alarms()));
 }
 
+namespace {
+
+/// Whether the body ran to its end before the cut.
+bool outruns_cut(void (*body)(test_context& ctx), std::size_t after) {
+    try {
+        test_context ctx(1, after);
+        body(ctx);
+        return true;
+    } catch (const cut_short&) {
+        return false;
+    }
+}
+
+} // namespace
+
+bool both_threads_ran_handlers() { return (ran_by_two[0] == 0) == (ran_by_two[1] == 0); }
+
 void with_one_and_two_threads(void (*body)(test_context& ctx)) {
+    if (const char* cuts = std::getenv("LIFEGUARD_TEST_CUTS")) {
+        const std::size_t most = std::strtoul(cuts, nullptr, 10);
+        std::size_t after = 1;
+        while (after <= most && !outruns_cut(body, after))
+            ++after;
+        BOOST_TEST_MESSAGE("cut " << after - 1 << " times");
+        return;
+    }
     for (const int threads : {1, 2}) {
         BOOST_TEST_CONTEXT("threads: " << threads) {
             test_context ctx(threads);

@@ -14,6 +14,7 @@
 #include <concepts>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <utility>
@@ -38,14 +39,22 @@ concept coroutine_function =
 /// coroutines use `check` or leave what they saw for the test's body to look at.
 ///
 /// The destructor fails the test when alarms are still set or spawned coroutines have not ended.
+///
+/// One that is cut ends in the middle of things: after so many handlers `settle` destroys the
+/// io_context, with all coroutines in it, and throws `cut_short` through the test's body.
 struct test_context {
-    explicit test_context(int threads = 1);
+    explicit test_context(int threads = 1, std::optional<std::size_t> cut_after = std::nullopt);
     test_context(const test_context&) = delete;
     test_context& operator=(const test_context&) = delete;
     ~test_context();
 
     std::shared_ptr<manual_time_source> time; // outlives what waits in `io`
-    asio::io_context io;
+
+  private:
+    std::unique_ptr<asio::io_context> owned_io_;
+
+  public:
+    asio::io_context& io;
 
     asio::any_io_executor executor() { return io.get_executor(); }
     int threads() const noexcept;
@@ -148,8 +157,15 @@ struct test_context {
     std::unique_ptr<runner> runner_;
 };
 
-/// Runs `body` with one thread and then with two.
+/// Not an exception of the library's or of a test's: nobody else catches it.
+struct cut_short {};
+
+/// Runs `body` with one thread and then with two. With LIFEGUARD_TEST_CUTS=N in the environment it
+/// is instead cut after 1, 2, 3 ... N handlers: a sanitizer sees what is left, or used too late.
 void with_one_and_two_threads(void (*body)(test_context& ctx));
+
+/// Two threads are only a test when both had something to do.
+bool both_threads_ran_handlers();
 
 } // namespace lifeguard::test
 

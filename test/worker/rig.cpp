@@ -87,7 +87,7 @@ void rig::add_handlers() {
     });
 }
 
-rig::~rig() {
+rig::~rig() noexcept(false) {
     if (!finished_ && std::uncaught_exceptions() == 0)
         finish();
 }

@@ -31,7 +31,7 @@ struct rig {
                  engine_options more = engine_options());
     rig(const rig&) = delete;
     rig& operator=(const rig&) = delete;
-    ~rig();
+    ~rig() noexcept(false); // what it settles may be cut
 
     /// Lets handlers that the test leaves waiting go, stops, and checks that nothing is left.
     void finish();
