@@ -1,7 +1,4 @@
-# lifeguard_test_program(<name> SOURCES <file>... [CUT] [TIMEOUT <seconds>] [LABELS <label>...])
-#
-# With CUT, a build with AddressSanitizer also runs each coroutine test 300 times, each time
-# destroyed one handler later.
+# lifeguard_test_program(<name> SOURCES <file>... [TIMEOUT <seconds>] [LABELS <label>...])
 #
 # Builds test_<name> from Boost.Test sources and registers it with ctest. A run writes
 # ${LIFEGUARD_TEST_REPORTS}/<name>.xml, which counts the cases; the log goes to stdout.
@@ -9,7 +6,7 @@ set(LIFEGUARD_TEST_REPORTS "${PROJECT_BINARY_DIR}/reports" CACHE PATH "Where the
 file(MAKE_DIRECTORY "${LIFEGUARD_TEST_REPORTS}")
 
 function(lifeguard_test_program name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "CUT" "TIMEOUT" "SOURCES;LABELS")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LABELS")
     if(NOT arg_TIMEOUT)
         set(arg_TIMEOUT 120)
     endif()
@@ -32,14 +29,6 @@ function(lifeguard_test_program name)
         TIMEOUT ${arg_TIMEOUT}
         LABELS "${arg_LABELS}"
         ENVIRONMENT "${LIFEGUARD_SANITIZER_ENVIRONMENT}")
-
-    if(arg_CUT AND "address" IN_LIST LIFEGUARD_SANITIZE)
-        add_test(NAME ${name}_cut COMMAND test_${name} --log_level=message --color_output=no)
-        set_tests_properties(${name}_cut PROPERTIES
-            TIMEOUT 600
-            LABELS "cut"
-            ENVIRONMENT "LIFEGUARD_TEST_CUTS=300;${LIFEGUARD_SANITIZER_ENVIRONMENT}")
-    endif()
 endfunction()
 
 # Stop at the first finding: what runs after it proves nothing.

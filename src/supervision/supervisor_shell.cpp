@@ -171,16 +171,12 @@ asio::any_io_executor supervisor::shell::watched(const asio::any_io_executor& ex
 
 void supervisor::shell::started(incarnation& of, std::any info) {
     auto news = [of = incarnation_ptr(&of), info = std::move(info)](shell& self) mutable {
-        self.take_started(*of, std::move(info));
+        self.started_here(*of, std::move(info));
     };
     on_strand(std::move(news), 0); // the next sibling does not start inside this one
 }
 
 void supervisor::shell::started_here(incarnation& of, std::any info) {
-    step([&](shell& self) { self.take_started(of, std::move(info)); }, 0);
-}
-
-void supervisor::shell::take_started(incarnation& of, std::any info) {
     shell_child& child = of.child();
     if (child.current == &of && child.now == detail::supervised_child::phase::starting)
         child.announce(name_, info);

@@ -137,7 +137,7 @@ class supervisor::shell final : public detail::context_bound,
 
     // News from incarnations, on their executors; `started` on any thread.
     void started(detail::incarnation& of, std::any info);
-    /// The same of one that runs on this strand and has just been launched.
+    /// The same within a step: of one that runs on this strand and is just being launched.
     void started_here(detail::incarnation& of, std::any info);
     void is_nested(detail::incarnation& of, std::any info, supervisor nested);
     void ended(detail::incarnation& of);
@@ -163,7 +163,6 @@ class supervisor::shell final : public detail::context_bound,
     /// The same, behind everything that waits for the strand.
     template <typename F>
     void post(F f);
-    void take_started(detail::incarnation& of, std::any info);
     template <typename F>
     void step(F&& f, unsigned launches = launches_per_turn);
 

@@ -179,8 +179,7 @@ struct test_context::runner {
 
 test_context::test_context(int threads, std::optional<std::size_t> cut_after)
     : time(std::make_shared<manual_time_source>()),
-      owned_io_(std::make_unique<asio::io_context>(threads)),
-      io(*owned_io_),
+      io(threads),
       runner_(std::make_unique<runner>(io, threads, cut_after)) {}
 
 test_context::~test_context() {
@@ -214,13 +213,14 @@ test_context::~test_context() {
 int test_context::threads() const noexcept { return runner_->threads_; }
 
 void test_context::settle() {
-    if (!owned_io_)
-        return; // cut, and what is unwound asks for more
+    if (cut_)
+        return; // and what is unwound asks for more
     const bool goes_on = runner_->settle();
     report_checks();
     if (goes_on)
         return;
-    owned_io_.reset();
+    cut_ = true;
+    io.cut();
     throw cut_short();
 }
 

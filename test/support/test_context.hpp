@@ -32,6 +32,13 @@ template <typename F>
 concept coroutine_function =
     std::invocable<F&> && requires { typename awaited<std::invoke_result_t<F&>>::type; };
 
+/// Can be made to destroy its coroutines and handlers before it is destroyed itself.
+class cuttable_context : public asio::io_context {
+  public:
+    using asio::io_context::io_context;
+    void cut() noexcept { shutdown(); }
+};
+
 /// An io_context that one or two threads run, and time that stands still.
 ///
 /// Nothing runs but within `settle`, `advance` and `await`, and these return when no handler is
@@ -40,8 +47,8 @@ concept coroutine_function =
 ///
 /// The destructor fails the test when alarms are still set or spawned coroutines have not ended.
 ///
-/// One that is cut ends in the middle of things: after so many handlers `settle` destroys the
-/// io_context, with all coroutines in it, and throws `cut_short` through the test's body.
+/// One that is cut ends in the middle of things: after so many handlers `settle` destroys all
+/// coroutines, and throws `cut_short` through the test's body.
 struct test_context {
     explicit test_context(int threads = 1, std::optional<std::size_t> cut_after = std::nullopt);
     test_context(const test_context&) = delete;
@@ -49,12 +56,7 @@ struct test_context {
     ~test_context();
 
     std::shared_ptr<manual_time_source> time; // outlives what waits in `io`
-
-  private:
-    std::unique_ptr<asio::io_context> owned_io_;
-
-  public:
-    asio::io_context& io;
+    cuttable_context io;
 
     asio::any_io_executor executor() { return io.get_executor(); }
     int threads() const noexcept;
@@ -155,6 +157,7 @@ struct test_context {
     void report_checks();
 
     std::unique_ptr<runner> runner_;
+    bool cut_ = false;
 };
 
 /// Not an exception of the library's or of a test's: nobody else catches it.
