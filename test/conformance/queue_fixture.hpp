@@ -52,6 +52,7 @@ class queue_fixture {
                   queue_options options = conformance_options())
         : ctx_(ctx),
           queue(ctx.executor(), kept.make(), std::move(options), ctx.time),
+          drain_(ctx.settle_with([core = queue.core()] { return core->store().drain(); })),
           upkeep_(ctx.spawn(queue.run())) {
         ctx_.settle();
     }
@@ -153,6 +154,7 @@ class queue_fixture {
     job_queue queue;
 
   private:
+    std::shared_ptr<void> drain_;
     test_future<void> upkeep_;
 };
 

@@ -13,6 +13,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <source_location>
@@ -85,6 +86,10 @@ struct test_context {
     /// Runs handlers until none is ready. Throws what a handler threw (after which others may be
     /// ready).
     void settle();
+
+    /// From now on, as long as the answer lives, `settle` also waits for what goes on outside the
+    /// context: `drain` blocks until that has come to rest, and says whether there was anything.
+    [[nodiscard]] std::shared_ptr<void> settle_with(std::function<bool()> drain);
 
     /// Moves time on by `by`, from alarm to alarm, settling before and after each, and ends exactly
     /// there.
