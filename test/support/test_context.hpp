@@ -113,6 +113,10 @@ struct test_context {
     /// How many handlers the thread (0, the test's own, or 1) has run.
     std::size_t handlers_run(int thread) const;
 
+    /// Whether its coroutines have been destroyed before their time: what is unwound then has
+    /// nothing to finish and nothing to look at.
+    bool is_cut() const noexcept { return cut_; }
+
     /// The test leaves alarms and coroutines behind on purpose.
     void expect_leftovers() noexcept;
 
