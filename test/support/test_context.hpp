@@ -176,7 +176,8 @@ struct cut_short {};
 /// is instead cut after 1, 2, 3 ... N handlers: a sanitizer sees what is left, or used too late.
 void with_one_and_two_threads(void (*body)(test_context& ctx));
 
-/// Two threads are only a test when both had something to do.
+/// Two threads are only a test when both had something to do. True also while there was too little
+/// to do to tell.
 bool both_threads_ran_handlers();
 
 } // namespace lifeguard::test
