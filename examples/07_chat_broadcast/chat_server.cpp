@@ -36,8 +36,7 @@ lifeguard::supervisor chat_server::make_connections(const lifeguard::child_conte
     // One that crashed is not started again: its client has gone.
     connection.restart = options_.crash_spreads ? lifeguard::restart_type::permanent
                                                 : lifeguard::restart_type::temporary;
-    // It has nothing to finish. And a request to stop would not reach it: Asio's composed
-    // operations, as async_read_until, only let force through.
+    // It has nothing to finish, so it need not be asked first.
     connection.shutdown = lifeguard::shutdown_policy::brutal();
 
     lifeguard::supervisor_options options;

@@ -185,7 +185,8 @@ class supervisor {
     void request_stop();
 
     /// Adds a child behind the others and starts it. Waits for its start handshake; meanwhile other
-    /// children may be started.
+    /// children may be started. Called on the supervisor's strand, a child that runs there, too,
+    /// gets to its first suspension before the call returns, as with co_spawn.
     /// Errors: `invalid_option`, `already_started`, `already_present`, `start_failed` with the
     /// cause nested (also when the child was stopped in its start, with a sibling that failed),
     /// `simple_one_for_one`. A child that failed to start is not kept; intensity is not charged.

@@ -180,6 +180,7 @@ void supervisor::shell::started_here(incarnation& of, std::any info) {
     shell_child& child = of.child();
     if (child.current == &of && child.now == detail::supervised_child::phase::starting)
         child.announce(name_, info);
+    look_for_observers(); // its start function may have subscribed
     core_.started(child, of.number(), std::move(info), now_);
 }
 

@@ -163,6 +163,9 @@ class supervisor::shell final : public detail::context_bound,
     /// The same, behind everything that waits for the strand.
     template <typename F>
     void post(F f);
+    void look_for_observers() noexcept {
+        core_.set_observed(log_ || has_subscribers_.load(std::memory_order_relaxed));
+    }
     template <typename F>
     void step(F&& f, unsigned launches = launches_per_turn);
 
@@ -238,7 +241,7 @@ class supervisor::shell final : public detail::context_bound,
 template <typename F>
 void supervisor::shell::step(F&& f, unsigned launches) {
     now_ = time_->now();
-    core_.set_observed(log_ || has_subscribers_.load(std::memory_order_relaxed));
+    look_for_observers();
     f(*this);
     if (!carrying_out_)
         carry_out(launches);

@@ -198,4 +198,20 @@ LIFEGUARD_TEST(log_that_throws_disturbs_nobody) {
     BOOST_TEST(outcome(run) == "returned");
 }
 
+LIFEGUARD_TEST(start_function_that_subscribes_hears_of_its_own_start) {
+    std::vector<supervisor_event::kind> heard;
+    std::shared_ptr<void> subscription;
+    std::optional<supervisor> sup;
+    child_spec spec("a", [&] {
+        subscription = sup->subscribe([&](const supervisor_event& e) { heard.push_back(e.what); });
+        return forever();
+    });
+    sup.emplace(ctx.executor(), flags(ctx), std::vector{spec});
+    const auto run = ctx.spawn(sup->run());
+    ctx.settle();
+    BOOST_TEST_REQUIRE(heard.size() == 1U);
+    BOOST_TEST((heard.front() == supervisor_event::kind::child_started));
+    ctx.await(sup->stop());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

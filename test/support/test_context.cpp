@@ -88,6 +88,7 @@ struct test_context::runner {
             ++rounds_;
             wait_until([this] { return arrived_.load() == rounds_; });
         }
+        take_turns(0);
         run_ready(0);
         if (helper_.joinable())
             wait_until([this] { return gone_.load() == rounds_; });
@@ -106,9 +107,41 @@ struct test_context::runner {
                 helping_ = false;
             }
             ++arrived_;
+            take_turns(1);
             run_ready(1);
             ++gone_;
         }
+    }
+
+    // On a busy machine one thread might otherwise run every handler of every round, so that they
+    // take turns at running the first one.
+    void take_turns(std::size_t thread) {
+        if (threads_ != 2)
+            return;
+        if (thread == rounds_ % 2) {
+            run(thread, [this] { return io_.poll_one(); });
+            begun_ = rounds_.load();
+            return;
+        }
+        // No longer than this: the first handler may be waiting for one that this thread will run.
+        const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
+        wait_until([&] { return begun_ == rounds_ || std::chrono::steady_clock::now() > end; });
+    }
+
+    // What a handler threw ends the round.
+    template <typename Poll>
+    std::size_t run(std::size_t thread, Poll poll) {
+        std::size_t ran = 0;
+        try {
+            ran = poll();
+        } catch (...) {
+            const std::lock_guard lock(mutex_);
+            if (!failed_)
+                failed_ = std::current_exception();
+            done_ = true;
+        }
+        ran_[thread] += ran;
+        return ran;
     }
 
     std::size_t poll() {
@@ -128,17 +161,7 @@ struct test_context::runner {
     // post more.
     void run_ready(std::size_t thread) {
         while (!done_) {
-            std::size_t ran = 0;
-            try {
-                ran = poll();
-            } catch (...) {
-                const std::lock_guard lock(mutex_);
-                if (!failed_)
-                    failed_ = std::current_exception();
-                done_ = true;
-            }
-            ran_[thread] += ran;
-            if (ran != 0)
+            if (run(thread, [this] { return poll(); }) != 0)
                 continue;
             if (++idle_ == threads_) {
                 done_ = true;
@@ -163,8 +186,9 @@ struct test_context::runner {
     bool helping_ = false;
     bool quit_ = false;
     std::exception_ptr failed_;
-    std::uint64_t rounds_ = 0; // with a helper
+    std::atomic<std::uint64_t> rounds_ = 0; // with a helper
     std::atomic<std::uint64_t> arrived_ = 0;
+    std::atomic<std::uint64_t> begun_ = 0; // the last round whose first handler has run
     std::atomic<std::uint64_t> gone_ = 0;
     std::optional<std::size_t> left_; // handlers, before the cut; empty: no end
     std::atomic<bool> done_ = false;
