@@ -81,11 +81,12 @@ struct test_context::runner {
             {
                 const std::lock_guard lock(mutex_);
                 helping_ = true;
+                ++rounds_;
+                first_ = total(0) <= total(1) ? 0 : 1;
             }
             start_.notify_one();
             // Or this thread would have run everything before the other wakes. Counted, not
             // flagged: the other may have come and gone before we look.
-            ++rounds_;
             wait_until([this] { return arrived_.load() == rounds_; });
         }
         take_turns(0);
@@ -113,12 +114,14 @@ struct test_context::runner {
         }
     }
 
-    // On a busy machine one thread might otherwise run every handler of every round, so that they
-    // take turns at running the first one.
+    std::size_t total(std::size_t thread) const { return ran_by_two.at(thread) + ran_.at(thread); }
+
+    // On a busy machine one thread might otherwise run every handler of every round: who has run
+    // fewer so far runs the first one.
     void take_turns(std::size_t thread) {
         if (threads_ != 2)
             return;
-        if (thread == rounds_ % 2) {
+        if (thread == first_) {
             run(thread, [this] { return io_.poll_one(); });
             begun_ = rounds_.load();
             return;
@@ -188,6 +191,7 @@ struct test_context::runner {
     std::exception_ptr failed_;
     std::atomic<std::uint64_t> rounds_ = 0; // with a helper
     std::atomic<std::uint64_t> arrived_ = 0;
+    std::size_t first_ = 0;
     std::atomic<std::uint64_t> begun_ = 0; // the last round whose first handler has run
     std::atomic<std::uint64_t> gone_ = 0;
     std::optional<std::size_t> left_; // handlers, before the cut; empty: no end
