@@ -1,0 +1,48 @@
+#pragma once
+
+#include "base/deadline_service.hpp"
+#include "http/access.hpp"
+#include "http/router.hpp"
+#include <lifeguard/engine.hpp>
+
+namespace lifeguard::detail::web {
+
+/// What the routes act on.
+struct api {
+    api(engine e, access_rules who);
+
+    engine served;
+    job_queue queue;
+    std::shared_ptr<time_source> time;
+    std::shared_ptr<deadline_service> deadlines;
+    access_rules access;
+};
+
+/// How long a request may wait for a result or for jobs.
+inline constexpr duration wait_max = std::chrono::seconds(60);
+
+// --- routes, by what they are about
+
+asio::awaitable<answer> submit_jobs(call& c);
+asio::awaitable<answer> get_job(call& c);
+asio::awaitable<answer> remove_job(call& c);
+
+asio::awaitable<answer> take_jobs(call& c);
+asio::awaitable<answer> finish_job(call& c);
+asio::awaitable<answer> extend_job(call& c);
+
+asio::awaitable<answer> list_queues(call& c);
+asio::awaitable<answer> get_queue(call& c);
+asio::awaitable<answer> list_pools(call& c);
+asio::awaitable<answer> get_pool(call& c);
+asio::awaitable<answer> list_workers(call& c);
+asio::awaitable<answer> get_worker(call& c);
+asio::awaitable<answer> kill_worker(call& c);
+asio::awaitable<answer> get_tree(call& c);
+
+asio::awaitable<answer> get_metrics(call& c);
+asio::awaitable<answer> get_health(call& c);
+asio::awaitable<answer> get_readiness(call& c);
+asio::awaitable<answer> get_version(call& c);
+
+} // namespace lifeguard::detail::web

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "http/message.hpp"
+#include <lifeguard/json.hpp>
+#include <lifeguard/time_source.hpp>
+
+namespace lifeguard::detail::web {
+
+/// Throws `refusal` (415) unless the body says that it is JSON.
+void require_json(const request& r);
+
+/// The body as a value; that of a request without one is an empty object. Throws `refusal`: 415,
+/// and 400 with the byte at fault.
+json parse_body(const request& r);
+
+/// "5s", "250ms", "1m": how long a request may wait. Throws `refusal` (422).
+duration parse_wait(const std::string& text);
+
+} // namespace lifeguard::detail::web

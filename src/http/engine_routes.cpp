@@ -1,0 +1,150 @@
+// Queues, pools, workers, the tree: what the engine is made of, and how it does.
+
+#include "http/answers.hpp"
+#include "http/api.hpp"
+#include "http/job_json.hpp"
+#include <lifeguard/metrics.hpp>
+#include <lifeguard/version.hpp>
+
+namespace lifeguard::detail::web {
+namespace {
+
+void write_pool(json_writer& w, const pool_status& s) {
+    w.begin_object()
+        .member("name", s.name)
+        .member("running", s.running)
+        .member("size", s.size)
+        .member("max_overflow", s.max_overflow)
+        .member("workers", s.workers)
+        .member("idle", s.idle)
+        .member("busy", s.busy)
+        .member("overflow", s.overflow)
+        .member("breakers_open", s.breakers_open)
+        .member("available", s.available)
+        .member("executing", s.executing)
+        .member("callers_waiting", s.callers_waiting)
+        .member("exhausted_total", s.exhausted_total)
+        .member("restarts_total", s.restarts_total)
+        .member("killed_total", s.killed_total)
+        .member("timeouts_total", s.timeouts_total)
+        .member("breakers_opened_total", s.breakers_opened_total)
+        .member("breakers_closed_total", s.breakers_closed_total)
+        .member("stuck_total", s.stuck_total)
+        .member("lanes_abandoned", s.lanes_abandoned)
+        .end_object();
+}
+
+void write_worker(json_writer& w, const worker_status& s, const std::string& pool) {
+    w.begin_object()
+        .member("id", s.id)
+        .member("pool", pool)
+        .member("alive", s.alive)
+        .member("overflow", s.overflow)
+        .member("breaker", name_of(s.breaker))
+        .member("busy", s.busy)
+        .member("assigned", s.assigned)
+        .member("incarnation", s.incarnation)
+        .member("restarts", s.restarts)
+        .member("pulled", s.pulled)
+        .member("processed", s.processed)
+        .member("failed", s.failed)
+        .member("breaker_opened", s.breaker_opened);
+    w.key("jobs").begin_array();
+    for (const job_id& id : s.jobs)
+        w.value(id);
+    w.end_array().end_object();
+}
+
+} // namespace
+
+asio::awaitable<answer> list_queues(call& c) {
+    c.at.allow({});
+    json_writer w;
+    w.begin_object().key("queues").begin_array();
+    for (const std::string& name : c.of.queue.queues())
+        write_counts(w, name, c.of.queue.counts(name));
+    w.end_array().end_object();
+    co_return make_answer(w.take());
+}
+
+asio::awaitable<answer> get_queue(call& c) {
+    c.at.allow({});
+    json_writer w;
+    write_counts(w, c.names[0], c.of.queue.counts(c.names[0]));
+    co_return make_answer(w.take());
+}
+
+asio::awaitable<answer> list_pools(call& c) {
+    c.at.allow({});
+    json_writer w;
+    w.begin_object().key("pools").begin_array();
+    for (const std::string& name : c.of.served.pools())
+        write_pool(w, c.of.served.pool(name).status());
+    w.end_array().end_object();
+    co_return make_answer(w.take());
+}
+
+asio::awaitable<answer> get_pool(call& c) {
+    c.at.allow({});
+    json_writer w;
+    write_pool(w, c.of.served.pool(c.names[0]).status());
+    co_return make_answer(w.take());
+}
+
+asio::awaitable<answer> list_workers(call& c) {
+    c.at.allow({"pool"});
+    const auto only = c.at.parameter("pool");
+    json_writer w;
+    w.begin_object().key("workers").begin_array();
+    for (const std::string& name : only ? std::vector{*only} : c.of.served.pools())
+        for (const worker_status& s : c.of.served.pool(name).workers())
+            write_worker(w, s, name);
+    w.end_array().end_object();
+    co_return make_answer(w.take());
+}
+
+asio::awaitable<answer> get_worker(call& c) {
+    c.at.allow({});
+    json_writer w;
+    write_worker(w, c.of.served.pool(c.names[0]).worker(c.names[0] + "/" + c.names[1]), c.names[0]);
+    co_return make_answer(w.take());
+}
+
+asio::awaitable<answer> kill_worker(call& c) {
+    c.at.allow({});
+    worker_pool pool = c.of.served.pool(c.names[0]);
+    co_await pool.kill(c.names[0] + "/" + c.names[1]);
+    co_return make_answer("", 204);
+}
+
+asio::awaitable<answer> get_tree(call& c) {
+    c.at.allow({});
+    json_writer w;
+    const std::string tree = co_await c.of.served.tree();
+    w.begin_object().member("tree", tree).end_object();
+    co_return make_answer(w.take());
+}
+
+asio::awaitable<answer> get_metrics(call& c) {
+    answer a = make_answer(c.of.served.metrics());
+    a.content_type = metrics_registry::content_type;
+    co_return a;
+}
+
+asio::awaitable<answer> get_health(call&) { co_return make_answer(R"({"status":"live"})"); }
+
+asio::awaitable<answer> get_readiness(call& c) {
+    for (const std::string& name : c.of.served.pools())
+        if (!c.of.served.pool(name).status().running)
+            throw refusal{503, "not_ready", "pool '" + name + "' does not run", name};
+    co_return make_answer(R"({"status":"ready"})");
+}
+
+asio::awaitable<answer> get_version(call& c) {
+    c.at.allow({});
+    json_writer w;
+    w.begin_object().member("version", version()).end_object();
+    co_return make_answer(w.take());
+}
+
+} // namespace lifeguard::detail::web

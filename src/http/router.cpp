@@ -1,0 +1,103 @@
+#include "http/router.hpp"
+
+#include "http/answers.hpp"
+#include "http/api.hpp"
+#include "queue/queue_core.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace lifeguard::detail::web {
+namespace {
+
+constexpr auto table = std::to_array<route>({
+    {"POST", "/v1/jobs", submit_jobs},
+    {"GET", "/v1/jobs/{id}", get_job},
+    {"DELETE", "/v1/jobs/{id}", remove_job},
+    {"POST", "/v1/take", take_jobs},
+    {"POST", "/v1/jobs/{id}/finish", finish_job},
+    {"POST", "/v1/jobs/{id}/extend", extend_job},
+    {"GET", "/v1/queues", list_queues},
+    {"GET", "/v1/queues/{queue}", get_queue},
+    {"GET", "/v1/pools", list_pools},
+    {"GET", "/v1/pools/{pool}", get_pool},
+    {"GET", "/v1/workers", list_workers},
+    {"GET", "/v1/workers/{pool}/{number}", get_worker},
+    {"POST", "/v1/workers/{pool}/{number}/kill", kill_worker},
+    {"GET", "/v1/tree", get_tree},
+    {"GET", "/v1/version", get_version},
+    {"GET", "/metrics", get_metrics},
+    {"GET", "/healthz", get_health, true},
+    {"GET", "/readyz", get_readiness, true},
+});
+
+/// Whether a path is one of the pattern's, and what stands for its {names}.
+bool matches(std::string_view pattern, const std::vector<std::string>& segments,
+             std::vector<std::string>& names) {
+    names.clear();
+    std::size_t i = 0;
+    while (!pattern.empty()) {
+        pattern.remove_prefix(1); // the slash
+        const std::string_view piece = pattern.substr(0, pattern.find('/'));
+        pattern.remove_prefix(piece.size());
+        if (i == segments.size())
+            return false;
+        const std::string& segment = segments[i++];
+        if (piece.front() == '{' && !segment.empty())
+            names.push_back(segment);
+        else if (piece != segment)
+            return false;
+    }
+    return i == segments.size();
+}
+
+} // namespace
+
+std::span<const route> routes() { return table; }
+
+const route& find_route(std::string_view method, const target& at,
+                        std::vector<std::string>& names) {
+    std::string others;
+    for (const route& r : table) {
+        if (!matches(r.pattern, at.segments(), names))
+            continue;
+        if (r.method == method || (method == "HEAD" && r.method == "GET"))
+            return r;
+        others += (others.empty() ? "" : ", ") + std::string(r.method);
+        if (r.method == "GET")
+            others += ", HEAD";
+    }
+    if (others.empty())
+        throw refusal{404, name_of(errc::not_found), "there is nothing at this path"};
+    throw refusal{405, "method_not_allowed", "the path allows " + others, others};
+}
+
+asio::awaitable<answer> respond(const api& a, request& r) {
+    std::exception_ptr failed;
+    try {
+        const target at(r.target);
+        call c{a, r, at, std::vector<std::string>()};
+        const route* found = nullptr;
+        try {
+            found = &find_route(r.method, at, c.names);
+        } catch (const refusal&) { // not before it is known who asks
+            failed = std::current_exception();
+        }
+        if (auto no = refused(a.access, r, found != nullptr && found->open))
+            co_return std::move(*no);
+        if (found != nullptr)
+            co_return co_await found->run(c);
+    } catch (...) {
+        failed = std::current_exception();
+    }
+    co_return to_answer(failed);
+}
+
+api::api(engine e, access_rules who)
+    : served(std::move(e)),
+      queue(served.queue()),
+      time(queue.core()->shared().time),
+      deadlines(queue.core()->shared().deadlines),
+      access(std::move(who)) {}
+
+} // namespace lifeguard::detail::web
