@@ -18,6 +18,7 @@ void read_store(members& m, engine_options& o) {
     if (type == "memory") {
         m.whole("finished_max", o.memory.finished_max);
         m.whole("discarded_max", o.memory.discarded_max);
+        o.make_store = [options = o.memory] { return memory_store(options); };
         return;
     }
     const detail::store_reader read = detail::find_store_type(type);

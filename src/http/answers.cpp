@@ -9,6 +9,14 @@ namespace {
 /// What is worth another try soon says when.
 bool is_passing(unsigned status) noexcept { return status == 429 || status == 503; }
 
+/// "wait_ms" of "wait_ms: must be at most 60000"; empty when the text names no member.
+std::string member_of(const error& e) {
+    const std::string& text = e.detail();
+    const std::size_t end = text.find(": ");
+    const std::string member = text.substr(0, end == std::string::npos ? 0 : end);
+    return member.find(' ') == std::string::npos ? member : std::string();
+}
+
 } // namespace
 
 unsigned status_of(errc e) noexcept {
@@ -107,7 +115,7 @@ answer to_answer(const std::exception_ptr& e) {
     } catch (const error& known) {
         const auto code = static_cast<errc>(known.code().value());
         if (const unsigned status = status_of(code); status != 500)
-            return to_answer(refusal{status, name_of(code), known.what(), known.detail()});
+            return to_answer(refusal{status, name_of(code), known.detail(), member_of(known)});
     } catch (...) { // told below
     }
     return to_answer(refusal{500, "internal", "the request failed"});

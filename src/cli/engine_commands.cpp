@@ -1,0 +1,87 @@
+// Commands about queues, pools and workers.
+#include "cli/commands.hpp"
+
+#include <iomanip>
+#include <iostream>
+
+namespace lifeguard::cli {
+namespace {
+
+std::string text_of(const json& value) {
+    return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+/// Rows of objects with the same members, as a table; the first column is text, the others numbers.
+void print_table(const json& rows, const std::vector<const char*>& columns) {
+    std::vector<std::size_t> widths;
+    for (const char* column : columns) {
+        std::size_t width = std::string_view(column).size();
+        for (const json& row : rows)
+            width = std::max(width, text_of(row.at(column)).size());
+        widths.push_back(width);
+    }
+    const auto print = [&](auto cell) {
+        for (std::size_t i = 0; i < columns.size(); ++i)
+            std::cout << (i == 0 ? std::left : std::right) << std::setw(static_cast<int>(widths[i]))
+                      << cell(columns[i]) << (i + 1 == columns.size() ? "\n" : "  ");
+    };
+    print([](const char* column) { return std::string(column); });
+    for (const json& row : rows)
+        print([&](const char* column) { return text_of(row.at(column)); });
+}
+
+exit_status list(const common& with, const char* what, const std::vector<const char*>& columns) {
+    const json answer = client(with.server).get(std::string("/v1/") + what);
+    if (with.as_json)
+        std::cout << answer.dump() << '\n';
+    else
+        print_table(answer.at(what), columns);
+    return exit_status::ok;
+}
+
+template <typename F>
+void add(CLI::App& program, const char* name, const char* about, action& chosen, F run) {
+    program.add_subcommand(name, about)->callback([run, &chosen] { chosen = run; });
+}
+
+} // namespace
+
+void add_engine_commands(CLI::App& program, const common& with, action& chosen) {
+    add(program, "queues", "List the queues with their jobs by state", chosen, [&with] {
+        return list(with, "queues",
+                    {"name", "available", "executing", "scheduled", "retryable", "completed",
+                     "cancelled", "discarded", "waiting_for_handler"});
+    });
+    add(program, "pools", "List the worker pools", chosen, [&with] {
+        return list(with, "pools",
+                    {"name", "workers", "idle", "busy", "breakers_open", "available", "executing",
+                     "restarts_total", "timeouts_total"});
+    });
+    add(program, "workers", "List the workers", chosen, [&with] {
+        return list(
+            with, "workers",
+            {"id", "alive", "breaker", "busy", "incarnation", "restarts", "processed", "failed"});
+    });
+    add(program, "tree", "Draw the supervision tree", chosen, [&with] {
+        const json answer = client(with.server).get("/v1/tree");
+        std::cout << (with.as_json ? answer.dump() + "\n" : answer.at("tree").get<std::string>());
+        return exit_status::ok;
+    });
+
+    auto worker = std::make_shared<std::string>();
+    CLI::App* kill = program.add_subcommand("kill", "Kill a worker; its supervisor restarts it");
+    kill->add_option("worker", *worker, "Its id, as default/3")->required();
+    kill->callback([worker, &with, &chosen] {
+        chosen = [worker, &with] {
+            const std::size_t slash = worker->rfind('/');
+            if (slash == std::string::npos)
+                throw failure(exit_status::usage, "a worker's id is POOL/NUMBER");
+            client(with.server)
+                .post("/v1/workers/" + escaped(worker->substr(0, slash)) + "/" +
+                      escaped(worker->substr(slash + 1)) + "/kill");
+            return exit_status::ok;
+        };
+    });
+}
+
+} // namespace lifeguard::cli

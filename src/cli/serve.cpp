@@ -1,0 +1,196 @@
+// lifeguard serve: an engine and its HTTP server, until a signal stops them.
+#include "cli/commands.hpp"
+#include "cli/demo_kinds.hpp"
+#include <lifeguard/engine.hpp>
+#include <lifeguard/http_server.hpp>
+#include <lifeguard/log.hpp>
+#include <lifeguard/sqlite_store.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <charconv>
+#include <fstream>
+#include <iostream>
+#include <thread>
+
+namespace lifeguard::cli {
+namespace {
+
+struct serve_options {
+    std::string listen = "127.0.0.1:8080";
+    std::string store = "sqlite:lifeguard.db";
+    std::string options_file;
+    std::string token_file;
+    unsigned threads = 1;
+    bool demo = false;
+    bool store_given = false;
+};
+
+void set_address(http_options& o, const std::string& listen) {
+    const std::size_t colon = listen.rfind(':');
+    if (colon == std::string::npos)
+        throw failure(exit_status::usage, "--listen: must be ADDRESS:PORT, is " + listen);
+    o.address = listen.substr(0, colon);
+    if (o.address.starts_with('[') && o.address.ends_with(']'))
+        o.address = o.address.substr(1, o.address.size() - 2);
+    const char* const end = listen.data() + listen.size();
+    const auto read = std::from_chars(listen.data() + colon + 1, end, o.port);
+    if (read.ec != std::errc() || read.ptr != end)
+        throw failure(exit_status::usage, "--listen: no port: " + listen);
+}
+
+void set_store(engine_options& o, const std::string& name) {
+    constexpr std::string_view sqlite = "sqlite:";
+    if (name == "memory")
+        return;
+    if (!name.starts_with(sqlite) || name.size() == sqlite.size())
+        throw failure(exit_status::usage, "--store: must be memory or sqlite:PATH, is " + name);
+    sqlite_store_options file;
+    file.path = name.substr(sqlite.size());
+    o.make_store = [file] { return sqlite_store(file); };
+}
+
+std::string token_of(const std::string& path) {
+    std::string token;
+    if (path.empty())
+        return token;
+    std::ifstream file(path);
+    if (!std::getline(file, token) || token.empty())
+        throw failure(exit_status::usage, "--token-file: no token in '" + path + "'");
+    return token;
+}
+
+/// The program while it serves.
+class service {
+  public:
+    explicit service(const serve_options& o)
+        : io_(static_cast<int>(o.threads)),
+          strand_(asio::make_strand(io_)),
+          engine_(io_.get_executor(), options_of(o)),
+          server_(io_.get_executor(), engine_, http_options_of(o)),
+          signals_(strand_, SIGINT, SIGTERM) {
+        if (o.demo)
+            register_demo_kinds(engine_);
+        asio::co_spawn(strand_, engine_.run(),
+                       asio::bind_cancellation_slot(force_.slot(), [this](std::exception_ptr e) {
+                           failed_ = std::move(e);
+                           signals_.cancel();
+                       }));
+        asio::co_spawn(strand_, announce(), rethrow);
+        heed_signals();
+    }
+
+    exit_status run(unsigned threads) {
+        std::vector<std::jthread> others;
+        for (unsigned i = 1; i < threads; ++i)
+            others.emplace_back([this] { io_.run(); });
+        io_.run();
+        others.clear();
+        if (forced_)
+            throw failure(exit_status::refused, "stopped in a hurry: jobs that ran were cut");
+        if (failed_)
+            std::rethrow_exception(failed_);
+        std::cerr << "lifeguard: stopped\n";
+        return exit_status::ok;
+    }
+
+  private:
+    static engine_options options_of(const serve_options& o) {
+        engine_options options =
+            o.options_file.empty() ? engine_options() : load_options(o.options_file);
+        if (!options.make_store || o.store_given)
+            set_store(options, o.store);
+        options.log = stderr_log(log_level::warning);
+        return options;
+    }
+
+    static http_options http_options_of(const serve_options& o) {
+        http_options options;
+        set_address(options, o.listen);
+        options.token = token_of(o.token_file);
+        return options;
+    }
+
+    asio::awaitable<void> announce() {
+        supervisor root = engine_.root();
+        child_spec http = server_.spec();
+        co_await root.start_child(std::move(http));
+        std::cout << "lifeguard: listening on " << server_.url() << std::endl;
+    }
+
+    /// The first signal lets running jobs finish, the second does not.
+    void heed_signals() {
+        signals_.async_wait([this](const boost::system::error_code& none, int) {
+            if (none)
+                return;
+            if (stopping_) {
+                forced_ = true;
+                force_.emit(asio::cancellation_type::terminal);
+                return;
+            }
+            stopping_ = true;
+            std::cerr << "lifeguard: stopping; once more to hurry\n";
+            engine_.request_stop();
+            heed_signals();
+        });
+    }
+
+    asio::io_context io_;
+    asio::strand<asio::io_context::executor_type> strand_;
+    engine engine_;
+    http_server server_;
+    asio::signal_set signals_;
+    asio::cancellation_signal force_;
+    std::exception_ptr failed_;
+    bool stopping_ = false;
+    bool forced_ = false;
+};
+
+} // namespace
+
+void add_serve(CLI::App& program, action& chosen) {
+    auto o = std::make_shared<serve_options>();
+    CLI::App* serve = program.add_subcommand("serve", "Run an engine with its HTTP/JSON API");
+    serve->add_option("--listen", o->listen, "ADDRESS:PORT; port 0 takes any free one")
+        ->capture_default_str();
+    serve->add_option("--store", o->store, "memory, or sqlite:PATH")
+        ->capture_default_str()
+        ->each([o](const std::string&) { o->store_given = true; });
+    serve->add_option("--options", o->options_file, "Pools and queues, as docs/configuration.md");
+    serve->add_option("--token", o->token_file, "A file with the token that clients must show");
+    serve->add_option("--threads", o->threads, "Threads that run the engine")
+        ->check(CLI::Range(1U, 256U))
+        ->capture_default_str();
+    serve->add_flag("--demo", o->demo, "Kinds to try things with: noop, echo, sleep, fail ...");
+    serve->callback([o, &chosen] {
+        chosen = [o] {
+            service s(*o);
+            return s.run(o->threads);
+        };
+    });
+}
+
+void add_check(CLI::App& program, action& chosen) {
+    auto file = std::make_shared<std::string>();
+    CLI::App* check = program.add_subcommand("check", "Check a file of options, and show its tree");
+    check->add_option("file", *file, "The file")->required();
+    check->callback([file, &chosen] {
+        chosen = [file] {
+            asio::io_context io;
+            engine_options options = load_options(*file);
+            options.make_store = nullptr; // nothing is opened
+            const engine e(io.get_executor(), std::move(options));
+            asio::co_spawn(
+                io, [&e]() -> asio::awaitable<void> { std::cout << co_await e.tree(); }, rethrow);
+            io.run();
+            return exit_status::ok;
+        };
+    });
+}
+
+} // namespace lifeguard::cli
