@@ -23,7 +23,37 @@ refusal not_json(std::size_t position, const std::string& why) {
             "the body is not JSON: byte " + std::to_string(position) + ": " + why, "", position};
 }
 
+/// Follows nlohmann's parser, and only notes where it stopped.
+struct syntax_check {
+    bool null() { return true; }
+    bool boolean(bool) { return true; }
+    bool number_integer(json::number_integer_t) { return true; }
+    bool number_unsigned(json::number_unsigned_t) { return true; }
+    bool number_float(json::number_float_t, const std::string&) { return true; }
+    bool string(std::string&) { return true; }
+    bool binary(json::binary_t&) { return true; }
+    bool start_object(std::size_t) { return true; }
+    bool key(std::string&) { return true; }
+    bool end_object() { return true; }
+    bool start_array(std::size_t) { return true; }
+    bool end_array() { return true; }
+    bool parse_error(std::size_t position, const std::string&, const json::exception& e) {
+        fault = not_json(error_position(position), reason_of(e));
+        return false;
+    }
+
+    std::optional<refusal> fault;
+};
+
 } // namespace
+
+std::optional<refusal> syntax_fault(std::string_view body) {
+    if (const auto odd = not_json_text(body))
+        return not_json(odd->position, odd->what);
+    syntax_check check;
+    json::sax_parse(body.begin(), body.end(), &check);
+    return check.fault;
+}
 
 void require_json(const request& r) {
     const std::string type = lower_without_blanks(r.content_type);

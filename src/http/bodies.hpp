@@ -1,6 +1,6 @@
 #pragma once
 
-#include "http/message.hpp"
+#include "http/answers.hpp"
 #include <lifeguard/json.hpp>
 #include <lifeguard/time_source.hpp>
 
@@ -12,6 +12,9 @@ void require_json(const request& r);
 /// The body as a value; that of a request without one is an empty object. Throws `refusal`: 415,
 /// and 400 with the byte at fault.
 json parse_body(const request& r);
+
+/// Why the body is not JSON at all; empty when it is.
+std::optional<refusal> syntax_fault(std::string_view body);
 
 /// "5s", "250ms", "1m": how long a request may wait. Throws `refusal` (422).
 duration parse_wait(const std::string& text);

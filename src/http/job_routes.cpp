@@ -86,8 +86,12 @@ asio::awaitable<answer> submit_jobs(call& c) {
         wait = parse_wait(*text);
     require_json(c.asked);
     auto parsed = parse_job(c.asked.body, c.of.queue.core()->options().limits);
-    if (!parsed)
+    if (!parsed) {
+        // What is no JSON is not called a wrong job.
+        if (auto fault = syntax_fault(c.asked.body))
+            throw std::move(*fault);
         throw to_refusal(parsed.error());
+    }
     new_job job = std::move(*parsed);
     if (job.id.is_nil())
         job.id = idempotency_id(c.asked);
