@@ -7,6 +7,12 @@ install(TARGETS lifeguard EXPORT lifeguardTargets FILE_SET HEADERS)
 if(LIFEGUARD_WITH_SQLITE)
     install(TARGETS lifeguard_sqlite EXPORT lifeguardTargets FILE_SET HEADERS)
 endif()
+if(LIFEGUARD_WITH_HTTP)
+    install(TARGETS lifeguard_http EXPORT lifeguardTargets FILE_SET HEADERS)
+endif()
+if(LIFEGUARD_CLI)
+    install(TARGETS lifeguard_cli)
+endif()
 install(EXPORT lifeguardTargets NAMESPACE lifeguard:: DESTINATION "${package_dir}")
 
 configure_package_config_file(

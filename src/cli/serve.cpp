@@ -151,6 +151,24 @@ class service {
     bool forced_ = false;
 };
 
+/// Starts the engine without its store, so that the tree is whole, and stops it again.
+void show_tree(engine_options options) {
+    asio::io_context io;
+    options.make_store = nullptr;
+    engine e(io.get_executor(), std::move(options));
+    asio::co_spawn(io, e.run(), rethrow);
+    asio::co_spawn(
+        io,
+        [&e]() -> asio::awaitable<void> {
+            const supervisor root = e.root();
+            co_await root.which_children(); // answered once all have started
+            std::cout << co_await e.tree();
+            co_await e.stop();
+        },
+        rethrow);
+    io.run();
+}
+
 } // namespace
 
 void add_serve(CLI::App& program, action& chosen) {
@@ -181,13 +199,7 @@ void add_check(CLI::App& program, action& chosen) {
     check->add_option("file", *file, "The file")->required();
     check->callback([file, &chosen] {
         chosen = [file] {
-            asio::io_context io;
-            engine_options options = load_options(*file);
-            options.make_store = nullptr; // nothing is opened
-            const engine e(io.get_executor(), std::move(options));
-            asio::co_spawn(
-                io, [&e]() -> asio::awaitable<void> { std::cout << co_await e.tree(); }, rethrow);
-            io.run();
+            show_tree(load_options(*file));
             return exit_status::ok;
         };
     });
