@@ -4,15 +4,12 @@
 
 #include "support/allocations.hpp"
 #include "support/floor.hpp"
+#include "support/process.hpp"
 #include "support/report.hpp"
 #include <lifeguard/lifeguard.hpp>
 #include <lifeguard/metrics.hpp>
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <fstream>
 
 namespace {
 
@@ -188,26 +185,10 @@ double idle_cpu_ms(double for_seconds) {
     engine.handle("job", trivial);
     asio::co_spawn(io, engine.run(), lifeguard::rethrow);
     io.poll();
-    const auto cpu = [] {
-        rusage used{};
-        getrusage(RUSAGE_SELF, &used);
-        const auto ms = [](const timeval& t) {
-            return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_usec) / 1e3;
-        };
-        return ms(used.ru_utime) + ms(used.ru_stime);
-    };
-    const double before = cpu();
+    const double before = cpu_seconds();
     io.run_for(std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::duration<double>(for_seconds)));
-    return cpu() - before;
-}
-
-double rss_bytes() {
-    std::ifstream statm("/proc/self/statm");
-    double size = 0;
-    double resident = 0;
-    statm >> size >> resident;
-    return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+    return (cpu_seconds() - before) * 1e3;
 }
 
 double bytes_per_queued_job(int jobs) {

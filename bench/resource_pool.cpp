@@ -5,13 +5,16 @@
 #include <lifeguard/resource_pool.hpp>
 
 #include "support/floor.hpp"
+#include "support/process.hpp"
 #include "support/report.hpp"
 #include <lifeguard/circuit_breaker.hpp>
+#include <lifeguard/dynamic_workers.hpp>
 #include <lifeguard/lifeguard.hpp>
 
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 
@@ -73,6 +76,14 @@ asio::awaitable<void> check_out_and_in(pool_type& pool, int n) {
     }
 }
 
+// With a suspension, so that others wait for their turn.
+asio::awaitable<void> hold_a_while(pool_type& pool, int n) {
+    for (int i = 0; i < n; ++i) {
+        auto held = co_await pool.checkout();
+        co_await asio::post(asio::deferred);
+    }
+}
+
 asio::awaitable<void> transact(pool_type& pool, int n, asio::awaitable<void> (*body)(resource&)) {
     for (int i = 0; i < n; ++i)
         co_await pool.transaction(body);
@@ -81,12 +92,13 @@ asio::awaitable<void> transact(pool_type& pool, int n, asio::awaitable<void> (*b
 /// Runs `callers` coroutines of `work` on a pool; nanoseconds per call.
 double pool_run(int callers, int calls,
                 const std::function<asio::awaitable<void>(pool_type&, int)>& work,
-                std::uint64_t* leases = nullptr) {
+                std::uint64_t* leases = nullptr,
+                lifeguard::duration checkout_timeout = std::chrono::minutes(10)) {
     asio::io_context io(1);
     lifeguard::resource_pool_options options;
     options.size = resources;
     options.max_overflow = 0;
-    options.checkout_timeout = std::chrono::minutes(10);
+    options.checkout_timeout = checkout_timeout;
     pool_type pool(io.get_executor(), options,
                    lifeguard::resource_spec<resource>(
                        []() -> asio::awaitable<resource> { co_return resource(); }));
@@ -127,6 +139,50 @@ compared compare(const std::function<double()>& floor, const std::function<doubl
         ratios.push_back(s / f);
     }
     return {median(ns), median(ratios)};
+}
+
+/// What a limit adds to a checkout that has to wait, against one that waits as long as it takes.
+double checkout_timeout_ns(int calls) {
+    std::vector<double> added;
+    for (int i = 0; i < 9; ++i) {
+        const double without =
+            pool_run(1000, calls, hold_a_while, nullptr, lifeguard::duration::max());
+        const double with = pool_run(1000, calls, hold_a_while, nullptr, std::chrono::seconds(5));
+        added.push_back(with - without);
+    }
+    return median(added);
+}
+
+struct periodic {
+    double core_percent = 0;
+    std::uint64_t performs = 0;
+};
+
+/// Workers that perform once a second and do nothing then.
+periodic dynamic_workers(int workers, double seconds) {
+    asio::io_context io(1);
+    std::atomic<std::uint64_t> performs = 0;
+    lifeguard::worker_behaviour behaviour;
+    behaviour.children_specs = [workers] {
+        std::map<std::string, lifeguard::worker_spec> all;
+        for (int i = 0; i < workers; ++i)
+            all.emplace("worker-" + std::to_string(i), lifeguard::worker_spec());
+        return all;
+    };
+    behaviour.perform = [&](const std::string&, const lifeguard::json&) {
+        ++performs;
+        return lifeguard::worker_outcome();
+    };
+    lifeguard::dynamic_workers_options options;
+    options.workers_max = static_cast<std::size_t>(workers);
+    lifeguard::dynamic_workers manager(io.get_executor(), options, behaviour);
+    asio::co_spawn(io, manager.run(), lifeguard::rethrow);
+    io.run_for(std::chrono::milliseconds(500)); // they are there, and wait
+    const double before = cpu_seconds();
+    const std::uint64_t performed = performs;
+    io.run_for(std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::duration<double>(seconds)));
+    return {(cpu_seconds() - before) / seconds * 100, performs - performed};
 }
 
 double breaker_ns(int n) {
@@ -172,6 +228,20 @@ int main(int argc, char** argv) {
     r.figure("contended_ns", contended.ns, "transaction, 1000 coroutines for 10 resources");
     r.figure("contended_ratio", contended.ratio, "the same / floor of 1000 (must: 2.0)");
     r.figure("breaker_ns", breaker_ns(calls * 10), "admission and success (must: 60)");
+
+    r.figure("checkout_timeout_ns", checkout_timeout_ns(calls),
+             "what a time limit adds to a checkout that waits (must: 30)");
+
+    const int workers = r.quick() ? 1'000 : 10'000;
+    const double seconds = r.quick() ? 2 : 10;
+    const periodic dynamic = dynamic_workers(workers, seconds);
+    r.figure("dynamic_core_percent", dynamic.core_percent,
+             "of a core, for 10,000 dynamic workers at 1 s (must: 3)");
+    r.figure("dynamic_performs", static_cast<double>(dynamic.performs), "by them");
+    // No lower bound near the truth: a machine that is busy with something else falls behind.
+    r.check(static_cast<double>(dynamic.performs) >= workers &&
+                static_cast<double>(dynamic.performs) <= workers * seconds * 1.2,
+            "the dynamic workers performed, and not more than once a second");
 
     std::uint64_t leases = 0;
     pool_run(100, calls, transactions(yielding), &leases);

@@ -3,6 +3,7 @@
 //   supervisor_restart [--json] [--quick]
 
 #include "support/idle.hpp"
+#include "support/process.hpp"
 #include "support/report.hpp"
 #include <lifeguard/json.hpp>
 #include <lifeguard/supervisor.hpp>
@@ -12,10 +13,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/strand.hpp>
-#include <unistd.h>
 
 #include <chrono>
-#include <fstream>
 #include <limits>
 #include <stdexcept>
 
@@ -26,14 +25,6 @@ using clock_type = std::chrono::steady_clock;
 
 double seconds_since(clock_type::time_point start) {
     return std::chrono::duration<double>(clock_type::now() - start).count();
-}
-
-double rss_bytes() {
-    std::ifstream statm("/proc/self/statm");
-    double size = 0;
-    double resident = 0;
-    statm >> size >> resident;
-    return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
 }
 
 lifeguard::supervisor_options unlimited() {

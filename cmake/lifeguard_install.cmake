@@ -4,6 +4,9 @@ include(GNUInstallDirs)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/lifeguard")
 
 install(TARGETS lifeguard EXPORT lifeguardTargets FILE_SET HEADERS)
+if(LIFEGUARD_WITH_SQLITE)
+    install(TARGETS lifeguard_sqlite EXPORT lifeguardTargets FILE_SET HEADERS)
+endif()
 install(EXPORT lifeguardTargets NAMESPACE lifeguard:: DESTINATION "${package_dir}")
 
 configure_package_config_file(

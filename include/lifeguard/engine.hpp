@@ -6,6 +6,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,7 +21,9 @@ struct engine_options {
     /// Names the engine in its tree and logs.
     std::string name = "lifeguard";
 
-    /// Where its jobs live.
+    /// Makes the store where its jobs live, once, when the engine is made. Empty: a memory store
+    /// with the options below.
+    std::function<store()> make_store;
     memory_store_options memory;
     queue_options queue;
 

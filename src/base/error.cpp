@@ -61,6 +61,18 @@ text text_of(errc e) noexcept {
         return {"timeout", "the time allowed has passed"};
     case errc::limit_reached:
         return {"limit_reached", "a limit does not allow one more"};
+    case errc::store_busy:
+        return {"store_busy", "the store's file is locked: try again later"};
+    case errc::store_full:
+        return {"store_full", "there is no space left for the store"};
+    case errc::store_read_only:
+        return {"store_read_only", "the store cannot be written"};
+    case errc::store_corrupt:
+        return {"store_corrupt", "the store is damaged"};
+    case errc::store_owned:
+        return {"store_owned", "the store belongs to another process, or to another engine here"};
+    case errc::store_failed:
+        return {"store_failed", "the store has failed"};
     case errc::lease_lost:
         return {"lease_lost", "the lease is no longer held: the result was refused"};
     case errc::already_done:

@@ -30,7 +30,7 @@ std::shared_ptr<const worker_behaviour> dynamic_core::behaviour() {
 
 // --- put and del
 
-asio::awaitable<void> dynamic_core::wait_for(std::shared_ptr<settlement> s) {
+asio::awaitable<void> dynamic_core::wait_for(std::shared_ptr<completion> s) {
     co_await reply::wait(s->done);
     if (s->failed)
         std::rethrow_exception(s->failed);
@@ -45,7 +45,7 @@ asio::awaitable<bool> dynamic_core::put(std::shared_ptr<dynamic_core> self, std:
     co_return true;
 }
 
-std::shared_ptr<settlement> dynamic_core::begin_put(const std::string& id, worker_spec spec,
+std::shared_ptr<completion> dynamic_core::begin_put(const std::string& id, worker_spec spec,
                                                     worker_registry::put_mode mode) {
     turn t(*this);
     if (stopped_ || closed_ || workers_.expired())
@@ -59,7 +59,7 @@ std::shared_ptr<settlement> dynamic_core::begin_put(const std::string& id, worke
     case worker_registry::put_result::done:
         break;
     }
-    auto s = std::make_shared<settlement>();
+    auto s = std::make_shared<completion>();
     static_cast<dynamic_worker&>(*registry_.found(id)).waiters.push_back(s);
     return s;
 }
@@ -72,13 +72,13 @@ asio::awaitable<bool> dynamic_core::del(std::shared_ptr<dynamic_core> self, std:
     co_return true;
 }
 
-std::shared_ptr<settlement> dynamic_core::begin_del(const std::string& id) {
+std::shared_ptr<completion> dynamic_core::begin_del(const std::string& id) {
     turn t(*this);
     const auto found = std::static_pointer_cast<dynamic_worker>(registry_.found(id));
     if (!found || !registry_.del(*found, reason_of(exit_reason::kind::shutdown, "deleted"), t))
         return nullptr;
     refuse_mail(*found, errc::not_found, t.wakes);
-    auto s = std::make_shared<settlement>();
+    auto s = std::make_shared<completion>();
     s->wants_it_to_run = false;
     found->waiters.push_back(s);
     return s;

@@ -23,7 +23,7 @@ namespace lifeguard::detail {
 class worker_run;
 
 /// Somebody who waits for a worker, or for the manager, to settle.
-struct settlement {
+struct completion {
     const std::shared_ptr<reply> done = std::make_shared<reply>();
     std::exception_ptr failed; ///< set before it arrives
     bool wants_it_to_run = true;
@@ -35,7 +35,7 @@ class dynamic_worker final : public worker_record {
     using worker_record::worker_record;
 
     std::deque<std::shared_ptr<worker_message>> mailbox;
-    std::vector<std::shared_ptr<settlement>> waiters;
+    std::vector<std::shared_ptr<completion>> waiters;
     worker_run* current = nullptr; ///< the incarnation that runs
     unsigned incarnation = 0;
 };
@@ -111,10 +111,10 @@ class dynamic_core final : public context_bound, public std::enable_shared_from_
     enum class occasion { stop, up, restart };
 
     // --- workers by id
-    std::shared_ptr<settlement> begin_put(const std::string& id, worker_spec spec,
+    std::shared_ptr<completion> begin_put(const std::string& id, worker_spec spec,
                                           worker_registry::put_mode mode);
-    std::shared_ptr<settlement> begin_del(const std::string& id);
-    static asio::awaitable<void> wait_for(std::shared_ptr<settlement> s);
+    std::shared_ptr<completion> begin_del(const std::string& id);
+    static asio::awaitable<void> wait_for(std::shared_ptr<completion> s);
     static worker_info info_of(const dynamic_worker& w);
     static asio::awaitable<void> start_child(std::shared_ptr<dynamic_core> self,
                                              std::shared_ptr<dynamic_worker> w);
@@ -195,7 +195,7 @@ class dynamic_core final : public context_bound, public std::enable_shared_from_
     parked_coroutine service_;
     bool is_up_ = false; ///< the workers have started, and the service has not been told
     bool restarts_ = false;
-    std::vector<std::shared_ptr<settlement>> restarters_;
+    std::vector<std::shared_ptr<completion>> restarters_;
     restart_intensity answered_; ///< restarts that handle_state_change asked for
     dynamic_workers_state totals_;
 };

@@ -41,7 +41,7 @@ class dynamic_core::restart_guard {
 
   private:
     dynamic_core& core_;
-    std::vector<std::shared_ptr<settlement>> callers_;
+    std::vector<std::shared_ptr<completion>> callers_;
 };
 
 // --- a run of the manager
@@ -331,7 +331,7 @@ void dynamic_core::wake_service(turn& t) {
 // --- restarts by hand
 
 asio::awaitable<void> dynamic_core::restart(std::shared_ptr<dynamic_core> self) {
-    auto s = std::make_shared<settlement>();
+    auto s = std::make_shared<completion>();
     {
         turn t(*self);
         if (!self->running_ || self->stopped_ || self->closed_)

@@ -34,7 +34,7 @@ class dynamic_core::turn final : public registry_actions {
             settle(std::move(s), gone ? failure_of_gone : nullptr);
     }
 
-    void settle(std::shared_ptr<settlement> s, std::exception_ptr failed) {
+    void settle(std::shared_ptr<completion> s, std::exception_ptr failed) {
         if (s->wants_it_to_run)
             s->failed = std::move(failed);
         wakes.defer([s = std::move(s)] { s->done->arrive(); });

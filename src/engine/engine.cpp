@@ -12,8 +12,10 @@ class engine::core {
           runtime_(std::make_shared<detail::runtime>(
               executor, options_.time, options_.log ? options_.log : stderr_log(log_level::warning),
               options_.metrics)),
-          queue_(std::make_shared<detail::queue_core>(runtime_, options_.queue,
-                                                      memory_store(options_.memory).release())) {
+          queue_(std::make_shared<detail::queue_core>(
+              runtime_, options_.queue,
+              (options_.make_store ? options_.make_store() : memory_store(options_.memory))
+                  .release())) {
         runtime_->seed_names = options_.seed_names;
         queue_->open();
         if (options_.pools.empty())

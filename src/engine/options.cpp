@@ -1,143 +1,32 @@
+#include "base/option_members.hpp"
+#include "store/store_types.hpp"
 #include "worker/pool_options.hpp"
 #include <lifeguard/engine.hpp>
 
 #include <filesystem>
 #include <fstream>
-#include <functional>
-#include <limits>
-#include <set>
 #include <sstream>
 
 namespace lifeguard {
 namespace {
 
-/// Reads the members of one JSON object into options, and complains about those it does not know.
-class members {
-  public:
-    members(const json& object, std::string path) : object_(object), path_(std::move(path)) {
-        if (!object_.is_object())
-            throw error(errc::invalid_option, (path_.empty() ? "options" : path_) +
-                                                  ": must be an object, is " + object_.type_name());
-    }
-
-    template <typename Unsigned>
-    void whole(const char* name, Unsigned& out) {
-        if (const json* v = get(name))
-            out = static_cast<Unsigned>(number(*v, name, 0, std::numeric_limits<Unsigned>::max()));
-    }
-
-    void milliseconds(const char* name, duration& out) {
-        // A hundred years: beyond it nanoseconds run over.
-        constexpr std::uint64_t longest = std::uint64_t{100} * 365 * 24 * 3600 * 1000;
-        if (const json* v = get(name))
-            out = std::chrono::milliseconds(number(*v, name, 0, longest));
-    }
-
-    void flag(const char* name, bool& out) {
-        if (const json* v = get(name)) {
-            if (!v->is_boolean())
-                wrong(name, std::string("must be true or false, is ") + v->type_name());
-            out = v->get<bool>();
-        }
-    }
-
-    void real(const char* name, double& out) {
-        if (const json* v = get(name)) {
-            if (!v->is_number())
-                wrong(name, std::string("must be a number, is ") + v->type_name());
-            out = v->get<double>();
-        }
-    }
-
-    void text(const char* name, std::string& out) {
-        if (const json* v = get(name))
-            out = string_of(*v, name);
-    }
-
-    void texts(const char* name, std::vector<std::string>& out) {
-        const json* v = get(name);
-        if (v == nullptr)
-            return;
-        if (!v->is_array())
-            wrong(name, std::string("must be a list of strings, is ") + v->type_name());
-        out.clear();
-        for (std::size_t i = 0; i < v->size(); ++i)
-            out.push_back(string_of((*v)[i], std::string(name) + "[" + std::to_string(i) + "]"));
-    }
-
-    void object(const char* name, const std::function<void(members&)>& read) {
-        if (const json* v = get(name)) {
-            members inner(*v, at(name));
-            read(inner);
-            inner.done();
-        }
-    }
-
-    void objects(const char* name, const std::function<void(members&)>& read) {
-        const json* v = get(name);
-        if (v == nullptr)
-            return;
-        if (!v->is_array())
-            wrong(name, std::string("must be a list of objects, is ") + v->type_name());
-        for (std::size_t i = 0; i < v->size(); ++i) {
-            members inner((*v)[i], at(name) + "[" + std::to_string(i) + "]");
-            read(inner);
-            inner.done();
-        }
-    }
-
-    const json* get(const char* name) {
-        known_.insert(name);
-        const auto found = object_.find(name);
-        return found == object_.end() ? nullptr : &*found;
-    }
-
-    std::uint64_t number(const json& v, const std::string& name, std::uint64_t low,
-                         std::uint64_t high) const {
-        if (!v.is_number_integer())
-            wrong(name, std::string("must be a whole number, is ") + v.type_name());
-        const bool fits = v.is_number_unsigned() && v.get<std::uint64_t>() >= low &&
-                          v.get<std::uint64_t>() <= high;
-        if (!fits)
-            wrong(name, "must be " + std::to_string(low) + " to " + std::to_string(high) + ", is " +
-                            v.dump());
-        return v.get<std::uint64_t>();
-    }
-
-    [[noreturn]] void wrong(const std::string& name, const std::string& rule) const {
-        throw error(errc::invalid_option, at(name) + ": " + rule);
-    }
-
-    void done() const {
-        for (const auto& [name, value] : object_.items())
-            if (!known_.contains(name))
-                wrong(name, "is not an option");
-    }
-
-  private:
-    std::string at(const std::string& name) const {
-        return path_.empty() ? name : path_ + "." + name;
-    }
-
-    std::string string_of(const json& v, const std::string& name) const {
-        if (!v.is_string())
-            wrong(name, std::string("must be a string, is ") + v.type_name());
-        return v.get<std::string>();
-    }
-
-    const json& object_;
-    const std::string path_;
-    std::set<std::string> known_;
-};
+using members = detail::option_members;
 
 void read_store(members& m, engine_options& o) {
     std::string type = "memory";
     m.text("type", type);
-    if (type != "memory")
-        throw error(errc::unsupported,
-                    "store.type: '" + type + "' is not linked into this program");
-    m.whole("finished_max", o.memory.finished_max);
-    m.whole("discarded_max", o.memory.discarded_max);
+    if (type == "memory") {
+        m.whole("finished_max", o.memory.finished_max);
+        m.whole("discarded_max", o.memory.discarded_max);
+        return;
+    }
+    const detail::store_reader read = detail::find_store_type(type);
+    if (read == nullptr)
+        throw error(errc::unsupported, "store.type: '" + type +
+                                           "' is not linked into this program; link the CMake "
+                                           "target lifeguard::" +
+                                           type + ", if there is such a store");
+    o.make_store = read(m);
 }
 
 void read_queue(members& m, queue_options& o) {

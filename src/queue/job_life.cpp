@@ -11,22 +11,6 @@ namespace {
 constexpr duration lease_min = std::chrono::seconds(1);
 constexpr duration lease_max = std::chrono::hours(24);
 
-// What a job remembers of its failures: the newest, each as long as somebody reads it.
-constexpr std::size_t errors_max = 1000;
-constexpr std::size_t error_text_max = 4096; // bytes
-
-/// Cuts a text that is too long, not within a character.
-void cut(std::string& text) {
-    if (text.size() <= error_text_max)
-        return;
-    constexpr std::string_view mark = "...";
-    std::size_t size = error_text_max - mark.size();
-    while (size != 0 && (static_cast<unsigned char>(text[size]) & 0xc0U) == 0x80U)
-        --size;
-    text.resize(size);
-    text += mark;
-}
-
 } // namespace
 
 duration queue_core::lease_length(const job_record& job, duration asked) const noexcept {
@@ -50,7 +34,7 @@ job_record& queue_core::held(const job_id& id, std::uint32_t token) {
         throw error(errc::not_found, "job " + id.to_string());
     // A job with a holder is a worker's, which needs no token.
     const bool current = job->delivery == token && job->holder == nullptr;
-    if (current && job->state == job_state::executing)
+    if (current && job->state == job_state::executing && !job->settling)
         return *job;
     // Only who finished it itself: a lease that ran out can end a job under the same token.
     if (current && is_final(job->state) && job->acknowledged)
@@ -67,83 +51,108 @@ void queue_core::start(job_record& job) {
     store_->start(job);
 }
 
-void queue_core::settle(job_record& job, job_outcome&& outcome, wake_list& wakes) {
+void queue_core::settle(job_record& job, job_outcome&& outcome, wake_list& wakes, bool asked_for) {
+    if (outcome.what == job_outcome::kind::completed) { // nearly always: nothing is moved about
+        settlement s;
+        s.state = job_state::completed;
+        s.attempt = job.attempt;
+        s.at = at_.wall;
+        s.asked_for = asked_for;
+        s.result.swap(outcome.result);
+        return store_->settle(job, std::move(s), wakes);
+    }
+    settlement s = decide(job, std::move(outcome));
+    s.asked_for = asked_for;
+    store_->settle(job, std::move(s), wakes);
+}
+
+settlement queue_core::decide(const job_record& job, job_outcome&& outcome) {
+    const std::uint32_t uncharged = job.attempt - (job.started ? 1 : 0);
     switch (outcome.what) {
-    case job_outcome::kind::completed:
-        job.result.swap(outcome.result);
-        return finish(job, job_state::completed, wakes);
     case job_outcome::kind::failed:
     case job_outcome::kind::crashed:
     case job_outcome::kind::retry_at:
-        return fail(job, std::move(outcome), wakes);
-    case job_outcome::kind::snoozed:
-        job.attempt -= job.started ? 1 : 0;
-        if (outcome.delay <= duration::zero())
-            return store_->give_back(job, wakes);
-        return store_->postpone(job, job_state::scheduled, later(at_.wall_ns(), outcome.delay),
-                                wakes);
-    case job_outcome::kind::discarded:
-        last_error_ = std::move(outcome.error);
-        ++counts.failed;
-        record_error(job, std::move(outcome.text));
-        return finish(job, job_state::discarded, wakes);
+        return decide_failed(job, std::move(outcome));
+    case job_outcome::kind::snoozed: {
+        settlement s;
+        s.attempt = uncharged;
+        s.at = at_.wall;
+        if (outcome.delay > duration::zero()) {
+            s.state = job_state::scheduled;
+            s.due = later(at_.wall_ns(), outcome.delay);
+        }
+        return s;
+    }
+    case job_outcome::kind::discarded: {
+        settlement s = final_state(job, job_state::discarded);
+        s.failed = s.has_error = true;
+        s.error_text = std::move(outcome.text);
+        s.thrown = std::move(outcome.error);
+        return s;
+    }
     case job_outcome::kind::revoked: {
-        const job_index::pinned keep(index(), job);
-        record_error(job, std::move(outcome.text)); // for those who wait; it goes with the job
-        finish(job, job_state::cancelled, wakes);
-        if (!job.removed)
-            store_->remove(job);
-        return;
+        settlement s = final_state(job, job_state::cancelled);
+        s.has_error = true; // for those who wait; it goes with the job
+        s.error_text = std::move(outcome.text);
+        s.forget = true;
+        return s;
     }
+    case job_outcome::kind::completed: // never comes here
     case job_outcome::kind::returned:
-        job.attempt -= job.started ? 1 : 0;
-        return store_->give_back(job, wakes);
+        break;
     }
+    settlement s;
+    s.attempt = uncharged;
+    s.at = at_.wall;
+    return s;
 }
 
-void queue_core::fail(job_record& job, job_outcome&& outcome, wake_list& wakes) {
-    ++counts.failed;
-    record_error(job, std::move(outcome.text));
+settlement queue_core::decide_failed(const job_record& job, job_outcome&& outcome) {
+    settlement s = final_state(job, job_state::discarded);
+    s.failed = s.has_error = true;
+    s.error_text = std::move(outcome.text);
     if (job.attempt >= job.max_attempts) {
-        last_error_ = std::move(outcome.error);
-        return finish(job, job_state::discarded, wakes);
+        s.thrown = std::move(outcome.error);
+        return s;
     }
+    s.state = job_state::available;
     if (outcome.what == job_outcome::kind::crashed)
-        return store_->give_back(job, wakes);
+        return s;
     const bool own_time = outcome.what == job_outcome::kind::retry_at && outcome.at > at_.wall;
     const std::int64_t due = own_time ? moment::nanoseconds(outcome.at) : retry_due(job.attempt);
-    if (due <= at_.wall_ns())
-        return store_->give_back(job, wakes);
-    store_->postpone(job, job_state::retryable, due, wakes);
+    if (due > at_.wall_ns()) {
+        s.state = job_state::retryable;
+        s.due = due;
+    }
+    return s;
+}
+
+settlement queue_core::final_state(const job_record& job, job_state state) const {
+    settlement s;
+    s.state = state;
+    s.attempt = job.attempt;
+    s.at = at_.wall;
+    return s;
 }
 
 std::int64_t queue_core::retry_due(unsigned attempt) {
     return later(at_.wall_ns(), options_.retry.delay(attempt, random01()));
 }
 
-void queue_core::finish(job_record& job, job_state state, wake_list& wakes) {
-    job.finished_at = at_.wall;
-    auto& counted = state == job_state::completed   ? counts.completed
-                    : state == job_state::discarded ? counts.discarded
-                                                    : counts.cancelled;
-    ++counted;
-    store_->finish(job, state, wakes);
-    last_error_ = nullptr;
+void queue_core::withdraw(job_record& job, std::string why, wake_list& wakes) {
+    settlement s = final_state(job, job_state::cancelled);
+    s.has_error = true;
+    s.error_text = std::move(why);
+    store_->settle(job, std::move(s), wakes);
 }
 
-void queue_core::withdraw(job_record& job, const std::string& why, wake_list& wakes) {
-    if (!why.empty())
-        record_error(job, why);
-    finish(job, job_state::cancelled, wakes);
-}
-
-void queue_core::record_error(job_record& job, std::string text) {
-    if (!job.errors)
-        job.errors = std::make_unique<std::vector<attempt_error>>();
-    if (job.errors->size() >= errors_max)
-        job.errors->erase(job.errors->begin());
-    cut(text);
-    job.errors->push_back({job.attempt, at_.wall, std::move(text)});
+void queue_core::remove(job_record& job, wake_list& wakes) {
+    if (is_final(job.state))
+        return store_->remove(job, wakes);
+    settlement s = final_state(job, job_state::cancelled);
+    s.has_error = s.forget = s.asked_for = true;
+    s.error_text = "removed";
+    store_->settle(job, std::move(s), wakes);
 }
 
 double queue_core::random01() noexcept {
@@ -153,15 +162,17 @@ double queue_core::random01() noexcept {
     return static_cast<double>(random_ >> 11) * 0x1p-53;
 }
 
+// --- what the store tells
+
 void queue_core::job_pushed(job_record& job, wake_list& wakes) {
     ++counts.pushed;
-    job.stored = true;
     job.available_since = at_.now;
+    const bool ready = job.state == job_state::available;
     bool claimed = false;
     for (result_waiter** link = &job.waiters; *link != nullptr;) {
         result_waiter& w = **link;
         if (w.waits_for != result_waiter::event::stored) {
-            claimed = claimed || (job.state == job_state::available && w.claim(job, wakes));
+            claimed = claimed || (ready && w.claim(job, wakes));
             link = &w.next;
             continue;
         }
@@ -169,23 +180,59 @@ void queue_core::job_pushed(job_record& job, wake_list& wakes) {
         w.job = nullptr;
         w.got = result_waiter::answer::stored;
         if (w.is_parked())
+            wakes.add(w, true);
+    }
+    if (ready && !claimed)
+        became_available(job, wakes);
+    else if (!ready)
+        hurry_upkeep(wakes);
+    for (result_waiter* w = job.waiters; w != nullptr; w = w->next)
+        w->stored(job);
+}
+
+void queue_core::push_failed(job_record& job, const std::exception_ptr& why, wake_list& wakes) {
+    while (job.waiters != nullptr) {
+        result_waiter& w = *job.waiters;
+        job.waiters = w.next;
+        w.job = nullptr;
+        w.got = result_waiter::answer::failed;
+        w.error = why;
+        w.answered();
+        if (w.is_parked())
             wakes.add(w);
     }
-    if (claimed)
-        return;
+    if (!job.queue->space_waiters.empty())
+        grant_space(*job.queue, wakes);
+}
+
+void queue_core::job_finished(job_record& job, const settlement& s, wake_list& wakes) {
+    auto& counted = s.state == job_state::completed   ? counts.completed
+                    : s.state == job_state::discarded ? counts.discarded
+                                                      : counts.cancelled;
+    ++counted;
+    counts.failed += s.failed ? 1 : 0;
+    answer(job, s.thrown, wakes);
+    if (!job.queue->space_waiters.empty())
+        grant_space(*job.queue, wakes);
+}
+
+void queue_core::job_returned(job_record& job, const settlement& s, wake_list& wakes) {
+    counts.failed += s.failed ? 1 : 0;
+    if (job.waiters != nullptr)
+        answer_changed(job, nullptr, wakes);
     if (job.state == job_state::available)
         became_available(job, wakes);
     else
         hurry_upkeep(wakes);
 }
 
-void queue_core::job_finished(job_record& job, wake_list& wakes) {
-    answer(job, wakes);
-    if (!job.queue->space_waiters.empty())
-        grant_space(*job.queue, wakes);
+void queue_core::job_removed(job_record& job, wake_list& wakes) {
+    answer_changed(job, nullptr, wakes);
 }
 
-void queue_core::job_returned(job_record& job, wake_list& wakes) {
+void queue_core::change_failed(job_record& job, const std::exception_ptr& why, wake_list& wakes) {
+    answer_changed(job, why, wakes);
+    job.acknowledged = false;
     if (job.state == job_state::available)
         became_available(job, wakes);
     else

@@ -133,6 +133,7 @@ asio::awaitable<job_id> push_job(std::shared_ptr<queue_core> core, new_job job,
     wakes.run();
     if (!guard.answered)
         co_await core->wait(waiter);
+    queue_core::throw_unless_stored(waiter, id);
     co_return id;
 }
 
@@ -176,7 +177,7 @@ asio::awaitable<taken_job> take_job(std::shared_ptr<queue_core> core, job_id id)
     std::unique_lock lock(core->shared().mutex);
     core->read_clock();
     job_record* job = core->index().find(id);
-    const bool takeable = job != nullptr && job->state != job_state::executing &&
+    const bool takeable = job != nullptr && !job->settling && job->state != job_state::executing &&
                           job->state != job_state::completed && job->state != job_state::cancelled;
     if (!takeable)
         throw error(errc::not_found, "job " + id.to_string() + " is not there to be taken");
@@ -190,16 +191,29 @@ asio::awaitable<taken_job> take_job(std::shared_ptr<queue_core> core, job_id id)
 
 asio::awaitable<void> settle(std::shared_ptr<queue_core> core, job_id id, std::uint32_t token,
                              job_outcome how) {
+    detail::plain_waiter waiter(result_waiter::event::changed);
+    waiting guard(*core, waiter);
     wake_list wakes;
-    {
-        const std::lock_guard lock(core->shared().mutex);
-        core->read_clock();
-        job_record& job = core->held(id, token);
+    std::unique_lock lock(core->shared().mutex);
+    core->read_clock();
+    job_record* const known = core->index().find(id);
+    // The same was asked before, and is on its way: what becomes of it is the answer to both.
+    const bool again = known != nullptr && known->settling && known->acknowledged &&
+                       known->delivery == token && known->holder == nullptr;
+    job_record& job = again ? *known : core->held(id, token);
+    queue_core::add_waiter(job, waiter);
+    if (!again) {
         job.acknowledged = true;
-        core->settle(job, std::move(how), wakes);
+        core->settle(job, std::move(how), wakes, true);
     }
+    guard.answered = waiter.got != result_waiter::answer::none;
+    lock.unlock();
     wakes.run();
-    co_return;
+    if (!guard.answered)
+        co_await core->wait(waiter);
+    queue_core::throw_unless_stored(waiter, id);
+    if (again)
+        throw error(errc::already_done, "job " + id.to_string());
 }
 
 asio::awaitable<time_point> extend_lease(std::shared_ptr<queue_core> core, job_id id,
@@ -235,23 +249,24 @@ extend_leases(std::shared_ptr<queue_core> core, std::vector<lease_token> leases,
 }
 
 asio::awaitable<void> remove_job(std::shared_ptr<queue_core> core, job_id id) {
+    detail::plain_waiter waiter(result_waiter::event::changed);
+    waiting guard(*core, waiter);
     wake_list wakes;
-    {
-        const std::lock_guard lock(core->shared().mutex);
-        core->read_clock();
-        job_record* job = core->index().find(id);
-        if (job == nullptr)
-            throw error(errc::not_found, "job " + id.to_string());
-        if (job->state == job_state::executing)
-            throw error(errc::executing, "job " + id.to_string());
-        const detail::job_index::pinned keep(core->index(), *job);
-        if (!is_final(job->state))
-            core->withdraw(*job, "removed", wakes);
-        if (!job->removed)
-            core->store().remove(*job);
-    }
+    std::unique_lock lock(core->shared().mutex);
+    core->read_clock();
+    job_record* job = core->index().find(id);
+    if (job == nullptr || (job->settling && job->state != job_state::executing))
+        throw error(errc::not_found, "job " + id.to_string()); // or about to be gone
+    if (job->state == job_state::executing)
+        throw error(errc::executing, "job " + id.to_string());
+    queue_core::add_waiter(*job, waiter);
+    core->remove(*job, wakes);
+    guard.answered = waiter.got != result_waiter::answer::none;
+    lock.unlock();
     wakes.run();
-    co_return;
+    if (!guard.answered)
+        co_await core->wait(waiter);
+    queue_core::throw_unless_stored(waiter, id);
 }
 
 asio::awaitable<json> await_result(std::shared_ptr<queue_core> core, job_id id) {

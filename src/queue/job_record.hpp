@@ -63,12 +63,20 @@ struct job_record : id_hook, place_hook, time_hook {
     std::uint8_t priority = priority_default;
     job_state state = job_state::available;
     bool started = false;      ///< executing, and its attempt has been charged
-    bool stored = false;       ///< durable
+    bool stored = false;       ///< durable; until then nobody sees it
+    bool settling = false;     ///< what becomes of it is being stored: nobody may have it
     bool result_lent = false;  ///< the result went to the coroutine that executed the job
     bool acknowledged = false; ///< the holder of the current delivery has said how it ended
     bool bound = false;        ///< taken for one worker, and no other may have it
     bool removed = false;      ///< forgotten by the index; lives on because it is pinned
     std::uint32_t pins = 0;
+
+    // For a store that writes jobs down.
+    enum class table : std::uint8_t { none, live, finished, discarded };
+    table written = table::none; ///< where its row is
+    std::uint16_t crashes = 0;   ///< how often the process ended while it executed
+    std::uint32_t mark = 0;      ///< its attempt's place in the ledger; 0: none
+    std::int64_t row = 0;
 };
 
 using place_list = boost::intrusive::list<job_record, boost::intrusive::base_hook<place_hook>>;

@@ -61,7 +61,6 @@ queue_core::queue_core(std::shared_ptr<runtime> shared, queue_options options,
     validate(options_);
     if (options_.lease < std::chrono::seconds(1) || options_.lease > std::chrono::hours(24))
         options_.lease = queue_options().lease;
-    store_->attach(*this);
 }
 
 queue_core::~queue_core() {
@@ -201,7 +200,7 @@ std::unique_ptr<job_record> queue_core::admit(new_job&& job, queue_entry& queue,
     if (options_.strict_kinds && !has_handler(job.kind))
         throw error(errc::unknown_kind, "kind '" + job.kind + "'");
     kind_entry& kind_of_job = kind(job.kind);
-    if (!job.id.is_nil() && index().find(job.id) != nullptr)
+    if (!job.id.is_nil() && index().knows(job.id))
         throw error(errc::duplicate_id, "job " + job.id.to_string());
 
     auto record = index().make_record();
@@ -230,6 +229,7 @@ void queue_core::context_shutdown() noexcept {
         closed = true;
         gone = parked.clear();
     }
+    store_->context_gone();
     gone.clear(); // unwinds frames, which may take the lock
     upkeep_.reset();
 }

@@ -120,12 +120,14 @@ class queue_core final : public store_listener,
     job_record& held(const job_id& id, std::uint32_t token);
 
     /// Applies the rules to how the attempt ended. The job must be executing; the caller has seen
-    /// to it that the lease is the current one.
-    void settle(job_record& job, job_outcome&& outcome, wake_list& wakes);
+    /// to it that the lease is the current one. `asked_for`: somebody waits for the job's change.
+    void settle(job_record& job, job_outcome&& outcome, wake_list& wakes, bool asked_for = false);
     /// A job that was taken and not started is available again.
     void give_back(job_record& job, wake_list& wakes) { store_->give_back(job, wakes); }
-    /// An unfinished job that is not executing is withdrawn: cancelled.
-    void withdraw(job_record& job, const std::string& why, wake_list& wakes);
+    /// An unfinished job that has not been started is withdrawn: cancelled.
+    void withdraw(job_record& job, std::string why, wake_list& wakes);
+    /// Forgets a job that does not execute; who asks waits for its change.
+    void remove(job_record& job, wake_list& wakes);
 
     // --- who waits
 
@@ -153,6 +155,8 @@ class queue_core final : public store_listener,
     void add_result_waiter(job_record& job, result_waiter& w);
     /// The result that an answered waiter got. Throws `error` when there is none.
     static json result_of(result_waiter&& w, const job_id& id);
+    /// Throws unless what the waiter waited for has been stored.
+    static void throw_unless_stored(const result_waiter& w, const job_id& id);
 
     /// The slot handler of a coroutine that waits with `w`: its caller goes away, the job goes on.
     auto detach_on_cancel(result_waiter& w) {
@@ -178,9 +182,16 @@ class queue_core final : public store_listener,
     queue_counts counts_of(const std::string& queue) const;
 
     // store_listener
+    std::int64_t store_turn() override { return read_clock().wall_ns(); }
     void job_pushed(job_record& job, wake_list& wakes) override;
-    void job_finished(job_record& job, wake_list& wakes) override;
-    void job_returned(job_record& job, wake_list& wakes) override;
+    void push_failed(job_record& job, const std::exception_ptr& why, wake_list& wakes) override;
+    void job_finished(job_record& job, const settlement& s, wake_list& wakes) override;
+    void job_returned(job_record& job, const settlement& s, wake_list& wakes) override;
+    void job_removed(job_record& job, wake_list& wakes) override;
+    void change_failed(job_record& job, const std::exception_ptr& why, wake_list& wakes) override;
+    void retry_planned(wake_list& wakes) override { hurry_upkeep(wakes); }
+    kind_entry& stored_kind(std::string_view name) override { return kind(name); }
+    queue_entry& stored_queue(std::string_view name) override { return queue(name); }
 
     // context_bound
     void context_shutdown() noexcept override;
@@ -211,12 +222,14 @@ class queue_core final : public store_listener,
 
     static asio::awaitable<void> upkeep(std::shared_ptr<queue_core> self);
     bool has_handler(std::string_view kind) const noexcept;
-    void fail(job_record& job, job_outcome&& outcome, wake_list& wakes);
-    void finish(job_record& job, job_state state, wake_list& wakes);
-    void record_error(job_record& job, std::string text);
+    settlement decide(const job_record& job, job_outcome&& outcome);
+    settlement decide_failed(const job_record& job, job_outcome&& outcome);
+    settlement final_state(const job_record& job, job_state state) const;
     void became_available(job_record& job, wake_list& wakes);
-    void answer(job_record& job, wake_list& wakes);
-    void answer(job_record& job, result_waiter& w, bool last);
+    void answer(job_record& job, const std::exception_ptr& thrown, wake_list& wakes);
+    static void answer(job_record& job, result_waiter& w, bool last,
+                       const std::exception_ptr& thrown);
+    static void answer_changed(job_record& job, const std::exception_ptr& failed, wake_list& wakes);
     std::int64_t retry_due(unsigned attempt);
     time_point next_tick() const;
     void hurry_upkeep(wake_list& wakes);
@@ -240,7 +253,6 @@ class queue_core final : public store_listener,
     duration wall_offset_{};
     time_point wall_read_at_ = time_point::min();
     std::shared_ptr<class upkeep_deadline> upkeep_;
-    std::exception_ptr last_error_; // of the job that is being finished: goes to its waiters
 };
 
 } // namespace lifeguard::detail

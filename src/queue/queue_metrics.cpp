@@ -34,6 +34,15 @@ void queue_core::open() {
     counter_of("lifeguard_jobs_cancelled_total", "Jobs that were withdrawn.", &figures::cancelled);
     counter_of("lifeguard_attempts_failed_total", "Attempts that failed.", &figures::failed);
     counter_of("lifeguard_lease_timeouts_total", "Leases that ran out.", &figures::lease_timeouts);
+    std::vector<log_record> said;
+    {
+        const std::lock_guard lock(runtime_->mutex);
+        read_clock();
+        said = store_->open(*this, runtime_, weak_from_this());
+    }
+    const logger log(runtime_->log);
+    for (const log_record& record : said)
+        log.write(record);
 }
 
 /// With the lock held; the callbacks take it when they are read.

@@ -9,12 +9,12 @@
 
 namespace lifeguard::detail {
 
-/// A coroutine that waits for a job to be stored, or to reach its final state. Lies in that
-/// coroutine's frame, linked into the job's record under the engine's lock.
+/// A coroutine that waits for a job to be stored, for a change of it to be stored, or for its final
+/// state. Lies in that coroutine's frame, linked into the job's record under the engine's lock.
 class result_waiter : public parked_coroutine {
   public:
-    enum class event { stored, finished };
-    enum class answer { none, stored, finished, withdrawn, timed_out, cancelled, closed };
+    enum class event { stored, changed, finished };
+    enum class answer { none, stored, finished, failed, timed_out, cancelled, closed };
 
     explicit result_waiter(event what) noexcept : waits_for(what) {}
 
@@ -23,6 +23,8 @@ class result_waiter : public parked_coroutine {
     /// The job has been stored and may be taken. True: the waiter has had it taken already, so it
     /// is not offered to anybody.
     virtual bool claim(job_record&, wake_list&) { return false; }
+    /// The job has been stored and offered to those who take.
+    virtual void stored(job_record&) {}
     /// A worker begins an attempt of the job.
     virtual void started() noexcept {}
     /// The job is final, and this waiter has its answer.
@@ -35,7 +37,8 @@ class result_waiter : public parked_coroutine {
     answer got = answer::none;
     job_state state = job_state::available;
     json result;
-    std::exception_ptr error; ///< the last attempt's exception, when this process saw it
+    /// The last attempt's exception, when this process saw it; with `failed`, why.
+    std::exception_ptr error;
     std::string error_text;
     bool lent_result = false; ///< the result went to another waiter
 

@@ -74,6 +74,8 @@ constexpr std::size_t batch_max = 500;
 } // namespace
 
 void queue_core::tick(wake_list& wakes) {
+    if (store_->next_retry() <= at_.now)
+        store_->retry();
     for (std::size_t n = 0; n < batch_max; ++n) {
         job_record* job = index().make_due(at_.wall_ns());
         if (job == nullptr)
@@ -93,10 +95,11 @@ void queue_core::tick(wake_list& wakes) {
 }
 
 time_point queue_core::next_tick() const {
-    time_point next = time_point::max();
+    time_point next = store_->next_retry();
     if (const auto due = store_->index().next_due()) {
         const auto sleep = std::chrono::nanoseconds(*due - at_.wall_ns());
-        next = at_.now + std::clamp<duration>(sleep, duration::zero(), longest_sleep);
+        next =
+            std::min(next, at_.now + std::clamp<duration>(sleep, duration::zero(), longest_sleep));
     }
     if (const auto expiry = store_->index().next_expiry())
         next = std::min(next, time_point(std::chrono::nanoseconds(*expiry)));

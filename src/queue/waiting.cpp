@@ -119,24 +119,50 @@ void queue_core::remove_waiter(result_waiter& w) noexcept {
     w.job = nullptr;
 }
 
-void queue_core::answer(job_record& job, wake_list& wakes) {
+/// The job is final: everybody hears of it.
+void queue_core::answer(job_record& job, const std::exception_ptr& thrown, wake_list& wakes) {
+    for (result_waiter* w = job.waiters; w != nullptr; w = w->next) {
+        if (w->waits_for == result_waiter::event::changed) {
+            answer_changed(job, nullptr, wakes);
+            break;
+        }
+    }
     result_waiter* next = std::exchange(job.waiters, nullptr);
     while (next != nullptr) {
         result_waiter& w = *next;
         next = w.next;
         w.job = nullptr;
-        answer(job, w, next == nullptr);
+        answer(job, w, next == nullptr, thrown);
         w.answered();
         if (w.is_parked())
             wakes.add(w, true);
     }
 }
 
-void queue_core::answer(job_record& job, result_waiter& w, bool last) {
+/// What was asked of the job is stored, or could not be: tells who waits for that.
+void queue_core::answer_changed(job_record& job, const std::exception_ptr& failed,
+                                wake_list& wakes) {
+    for (result_waiter** link = &job.waiters; *link != nullptr;) {
+        result_waiter& w = **link;
+        if (w.waits_for != result_waiter::event::changed) {
+            link = &w.next;
+            continue;
+        }
+        *link = w.next;
+        w.job = nullptr;
+        w.got = failed ? result_waiter::answer::failed : result_waiter::answer::stored;
+        w.error = failed;
+        if (w.is_parked())
+            wakes.add(w, true);
+    }
+}
+
+void queue_core::answer(job_record& job, result_waiter& w, bool last,
+                        const std::exception_ptr& thrown) {
     w.got = result_waiter::answer::finished;
     w.state = job.state;
     if (job.state != job_state::completed) {
-        w.error = last_error_;
+        w.error = thrown;
         if (job.errors && !job.errors->empty())
             w.error_text = job.errors->back().text;
         return;
@@ -152,9 +178,16 @@ void queue_core::answer(job_record& job, result_waiter& w, bool last) {
 
 void queue_core::add_result_waiter(job_record& job, result_waiter& w) {
     if (is_final(job.state))
-        answer(job, w, true);
+        answer(job, w, true, nullptr);
     else
         add_waiter(job, w);
+}
+
+void queue_core::throw_unless_stored(const result_waiter& w, const job_id& id) {
+    if (w.got == result_waiter::answer::failed)
+        std::rethrow_exception(w.error);
+    if (w.got != result_waiter::answer::stored)
+        throw boost::system::system_error(asio::error::operation_aborted, "job " + id.to_string());
 }
 
 json queue_core::result_of(result_waiter&& w, const job_id& id) {
@@ -162,11 +195,12 @@ json queue_core::result_of(result_waiter&& w, const job_id& id) {
     switch (w.got) {
     case result_waiter::answer::finished:
         break;
+    case result_waiter::answer::failed:
+        std::rethrow_exception(w.error);
     case result_waiter::answer::timed_out:
         throw error(errc::timeout, job() + ": still not finished");
     case result_waiter::answer::none:
     case result_waiter::answer::stored:
-    case result_waiter::answer::withdrawn:
     case result_waiter::answer::cancelled:
     case result_waiter::answer::closed:
         throw boost::system::system_error(asio::error::operation_aborted, job());

@@ -85,14 +85,27 @@ void job_index::destroy(job_record& job) noexcept {
 
 job_record* job_index::find(const job_id& id) noexcept {
     const auto found = jobs_.find(id);
-    return found == jobs_.end() ? nullptr : &*found;
+    return found == jobs_.end() || !found->stored ? nullptr : &*found;
 }
 
+bool job_index::knows(const job_id& id) const noexcept { return jobs_.find(id) != jobs_.end(); }
+
 job_record& job_index::insert(std::unique_ptr<job_record> owned, std::int64_t wall_now) {
+    job_record& job = announce(std::move(owned));
+    admit(job, wall_now);
+    return job;
+}
+
+job_record& job_index::announce(std::unique_ptr<job_record> owned) {
     grow_table();
     job_record& job = *owned.release(); // from here the table owns it
     jobs_.insert(job);
     job.sequence = ++sequence_;
+    return job;
+}
+
+void job_index::admit(job_record& job, std::int64_t wall_now) {
+    job.stored = true;
     if (job.due > wall_now) {
         job.state = job_state::scheduled;
         schedule_.insert(schedule_.end(), job);
@@ -101,6 +114,23 @@ job_record& job_index::insert(std::unique_ptr<job_record> owned, std::int64_t wa
         make_ready(job);
     }
     ++job.queue->counts[static_cast<std::size_t>(job.state)];
+}
+
+void job_index::retract(job_record& job) noexcept {
+    jobs_.erase(jobs_.iterator_to(job));
+    destroy(job);
+}
+
+job_record& job_index::restore(std::unique_ptr<job_record> owned) {
+    job_record& job = announce(std::move(owned));
+    job.stored = true;
+    ++job.queue->counts[static_cast<std::size_t>(job.state)];
+    if (job.state == job_state::discarded)
+        discarded_.push_back(job);
+    else if (is_final(job.state))
+        finished_.push_back(job);
+    else
+        attach(job);
     return job;
 }
 
@@ -161,6 +191,37 @@ void job_index::watch_lease(job_record& job, std::int64_t until) {
 void job_index::unwatch_lease(job_record& job) noexcept {
     if (static_cast<time_hook&>(job).is_linked())
         leases_.erase(leases_.iterator_to(job));
+}
+
+void job_index::suspend(job_record& job) noexcept {
+    detach(job);
+    job.settling = true;
+}
+
+void job_index::resume(job_record& job) {
+    job.settling = false;
+    attach(job);
+}
+
+/// Puts an unfinished job where its state keeps it.
+void job_index::attach(job_record& job) {
+    switch (job.state) {
+    case job_state::available:
+        make_ready(job);
+        break;
+    case job_state::scheduled:
+    case job_state::retryable:
+        schedule_.insert(schedule_.end(), job);
+        break;
+    case job_state::executing:
+        job.started = true;
+        leases_.insert(leases_.end(), job);
+        break;
+    case job_state::completed:
+    case job_state::cancelled:
+    case job_state::discarded:
+        break;
+    }
 }
 
 void job_index::give_back(job_record& job) {
@@ -289,6 +350,10 @@ void job_index::unready(job_record& job) noexcept {
 
 /// Takes an unfinished job out of whatever its state keeps it in.
 void job_index::detach(job_record& job) noexcept {
+    if (job.settling) {
+        job.settling = false; // it is nowhere
+        return;
+    }
     switch (job.state) {
     case job_state::available:
         unready(job);
@@ -309,9 +374,17 @@ void job_index::detach(job_record& job) noexcept {
     }
 }
 
+void job_index::trim() {
+    trim(discarded_, keep_.discarded_max);
+    trim(finished_, keep_.finished_max);
+}
+
 void job_index::trim(place_list& kept, std::size_t limit) {
-    while (kept.size() > limit)
+    while (kept.size() > limit) {
+        if (trims_ != nullptr)
+            trims_->trimmed(kept.front());
         remove(kept.front());
+    }
 }
 
 } // namespace lifeguard::detail

@@ -37,13 +37,24 @@ class job_index {
     job_index(const job_index&) = delete;
     job_index& operator=(const job_index&) = delete;
 
+    /// A job that is stored; null when there is none of that id.
     job_record* find(const job_id& id) noexcept;
+    /// Whether the id is taken, also by a job that is only about to be stored.
+    bool knows(const job_id& id) const noexcept;
 
     /// An empty record for a new job, in memory that a forgotten one has left warm.
     std::unique_ptr<job_record> make_record();
 
     /// Adds a job; available when its `due` is not after `wall_now`. Its id must be new.
     job_record& insert(std::unique_ptr<job_record> job, std::int64_t wall_now);
+    /// The same in two steps, for a store that takes its time: first its id and its place in the
+    /// order are taken, then it is admitted, or retracted.
+    job_record& announce(std::unique_ptr<job_record> job);
+    void admit(job_record& job, std::int64_t wall_now);
+    void retract(job_record& job) noexcept;
+    /// Adds a job that was stored earlier, in the state that it says; final ones in the order in
+    /// which they are to be forgotten.
+    job_record& restore(std::unique_ptr<job_record> job);
 
     /// The next job of the queues that `filter` lets through, removed from the ready order: the
     /// most urgent priority first, first come first served within one. With `strict` an earlier
@@ -54,12 +65,18 @@ class job_index {
     static job_record* peek(std::span<queue_entry* const> queues, bool strict,
                             const take_filter& filter) noexcept;
 
-    /// Takes one job: one that is not final, or discarded.
+    /// Takes one job: one that is not final, or discarded, and not being settled.
     void take(job_record& job);
 
     /// Keeps a lease that its holder does not renew: `expired` finds it at `until`.
     void watch_lease(job_record& job, std::int64_t until);
     void unwatch_lease(job_record& job) noexcept;
+
+    /// What becomes of an unfinished job is being stored: until the state is changed by one of the
+    /// functions below, nobody can take it, and no time is up for it.
+    void suspend(job_record& job) noexcept;
+    /// It was not stored: the job is what it was. One that executes has a lease to be watched.
+    void resume(job_record& job);
 
     /// An executing job becomes available again, at its old place in the order.
     void give_back(job_record& job);
@@ -86,6 +103,9 @@ class job_index {
         job_record& job_;
     };
 
+    /// Forgets finished jobs that are too many.
+    void trim();
+
     /// The next scheduled or retryable job whose time has come, made available behind those that
     /// are; null when there is none.
     job_record* make_due(std::int64_t wall_now);
@@ -96,6 +116,16 @@ class job_index {
     std::optional<std::int64_t> next_expiry() const noexcept;
 
     std::size_t size() const noexcept { return jobs_.size(); }
+
+    /// Told of each job that is forgotten to make room for others. None by default.
+    class trim_listener {
+      public:
+        virtual void trimmed(const job_record& job) = 0;
+
+      protected:
+        ~trim_listener() = default;
+    };
+    void tell_trimmed(trim_listener& to) noexcept { trims_ = &to; }
 
   private:
     struct key_of {
@@ -132,6 +162,7 @@ class job_index {
     static place_list::iterator place_in(place_list& list, std::uint64_t sequence) noexcept;
     static void make_ready(job_record& job);
     static void unready(job_record& job) noexcept;
+    void attach(job_record& job);
     void detach(job_record& job) noexcept;
     void trim(place_list& kept, std::size_t limit);
     void grow_table();
@@ -144,6 +175,7 @@ class job_index {
     place_list finished_;
     place_list discarded_;
     retention keep_;
+    trim_listener* trims_ = nullptr;
     std::uint64_t sequence_ = 0;
     boost::container::static_vector<void*, 64> spare_records_; // memory only
 };

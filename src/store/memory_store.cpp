@@ -15,24 +15,14 @@ class memory_store final : public job_store {
 
     void start(job_record&) override {}
 
-    void finish(job_record& job, job_state state, wake_list& wakes) override {
-        // Finishing may make room by forgetting this very job.
-        const job_index::pinned keep(index(), job);
-        index().finish(job, state);
-        listener().job_finished(job, wakes);
+    void settle(job_record& job, settlement&& s, wake_list& wakes) override {
+        apply(job, s, wakes);
     }
 
-    void postpone(job_record& job, job_state state, std::int64_t due, wake_list& wakes) override {
-        index().postpone(job, state, due);
-        listener().job_returned(job, wakes);
+    void remove(job_record& job, wake_list& wakes) override {
+        listener().job_removed(job, wakes);
+        index().remove(job);
     }
-
-    void give_back(job_record& job, wake_list& wakes) override {
-        index().give_back(job);
-        listener().job_returned(job, wakes);
-    }
-
-    void remove(job_record& job) override { index().remove(job); }
 };
 
 } // namespace

@@ -154,10 +154,14 @@ void pool_core::refuse_when_tripped(const kind_entry& kind) {
     const time_point now = jobs_->clock().now;
     const circuit_breaker* soonest = nullptr;
     if (options_.breaker_scope == breaker_scope::worker) {
-        for (const auto& w : workers_)
-            if (w->alive &&
-                (soonest == nullptr || w->breaker.retry_after(now) < soonest->retry_after(now)))
+        for (const auto& w : workers_) {
+            if (!w->alive)
+                continue;
+            if (w->breaker.is_closed())
+                return;
+            if (soonest == nullptr || w->breaker.retry_after(now) < soonest->retry_after(now))
                 soonest = &w->breaker;
+        }
     } else {
         soonest = breakers_.shared(kind);
     }

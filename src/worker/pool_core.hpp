@@ -81,6 +81,8 @@ class execution final : public result_waiter,
 
     /// A worker has been chosen for the job.
     bool claim(job_record& claimed, wake_list& wakes) override;
+    /// From now on it waits for a worker.
+    void stored(job_record& its) override;
     /// Started in time: it cannot be withdrawn any more.
     void started() noexcept override {
         if (checkout_hook::is_linked())
@@ -154,6 +156,7 @@ class pool_core final : public taker,
     void refuse_when_tripped(const kind_entry& kind);
     /// Throws when the caller will not wait and would have to.
     void refuse_when_busy(const execute_options& how, const kind_entry& kind);
+    void await_worker(execution& e, const job_record& job, duration checkout_wait);
     void await_checkout(execution& e, time_point until);
     /// Gives an available job to the worker that the caller asks for. False: to nobody.
     bool assign(job_record& job, const execute_options& how, wake_list& wakes);

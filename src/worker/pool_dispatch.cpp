@@ -8,6 +8,8 @@ bool execution::claim(job_record& claimed, wake_list& wakes) {
     return pool_.assign(claimed, how_, wakes);
 }
 
+void execution::stored(job_record& its) { pool_.await_worker(*this, its, how_.checkout_wait); }
+
 /// Whether the worker may take one more job, now or behind those that it has.
 bool pool_core::may_have_more(worker& w) { return w.alive && !w.stopping && room(w, 1) != 0; }
 

@@ -15,27 +15,32 @@ queue_entry& pool_core::queue_for(const new_job& job) {
 
 job_id pool_core::submit(new_job&& job, const execute_options& how, execution& e,
                          wake_list& wakes) {
-    const time_point now = jobs_->read_clock().now;
+    jobs_->read_clock();
     refuse_when_stopped();
     auto record = jobs_->admit(std::move(job), queue_for(job), 1);
     refuse_when_tripped(*record->kind);
     refuse_when_busy(how, *record->kind);
     const job_id id = record->id;
-    const std::chrono::nanoseconds early(record->due - jobs_->clock().wall_ns());
     queue_core::add_waiter(*record, e);
     executions_.push_back(e);
-    job_record& pushed = jobs_->push(std::move(record), wakes);
-    const duration wait =
-        how.checkout_wait < duration::zero() ? options_.checkout_wait : how.checkout_wait;
-    const bool taken = pushed.state == job_state::executing;
-    if (taken && pushed.holder == nullptr)
-        return id; // by a coroutine that waited in `job_queue::take`
-    await_checkout(e, later(later(now, std::max<duration>(early, duration::zero())), wait));
+    jobs_->push(std::move(record), wakes);
+    return id;
+}
+
+/// The job of an execute is stored: if no worker starts it in time it will be withdrawn.
+void pool_core::await_worker(execution& e, const job_record& job, duration checkout_wait) {
+    const moment& at = jobs_->clock();
+    const bool taken = job.state == job_state::executing;
+    if (taken && job.holder == nullptr)
+        return; // by a coroutine that waited in `job_queue::take`
+    const duration wait = checkout_wait < duration::zero() ? options_.checkout_wait : checkout_wait;
+    const std::chrono::nanoseconds early(job.state == job_state::scheduled ? job.due - at.wall_ns()
+                                                                           : 0);
+    await_checkout(e, later(later(at.now, early), wait));
     // Assigned to an idle lane is as good as started, and needs no alarm; should the lane lose it,
     // who takes it back sets one.
-    if (!taken || static_cast<worker&>(*pushed.holder).keeps_any())
+    if (!taken || static_cast<worker&>(*job.holder).keeps_any())
         arm_checkouts();
-    return id;
 }
 
 void pool_core::refuse_when_stopped() const {
@@ -58,6 +63,8 @@ void pool_core::withdraw_late(wake_list& wakes) {
         execution& e = checkouts_.front();
         checkouts_.pop_front();
         job_record& job = *e.job;
+        if (job.settling)
+            continue;                            // somebody else ends it
         if (job.state == job_state::executing) { // taken by a worker that has not come to it
             auto& w = static_cast<worker&>(*job.holder);
             const auto its =

@@ -52,10 +52,13 @@ class queue_fixture {
                   queue_options options = conformance_options())
         : ctx_(ctx),
           queue(ctx.executor(), kept.make(), std::move(options), ctx.time),
+          drain_(ctx.settle_with([core = queue.core()] { return core->store().drain(); })),
           upkeep_(ctx.spawn(queue.run())) {
         ctx_.settle();
     }
-    ~queue_fixture() {
+    ~queue_fixture() noexcept(false) { // what it settles may be cut
+        if (ctx_.is_cut())
+            return;
         upkeep_.cancel();
         ctx_.settle();
     }
@@ -153,6 +156,7 @@ class queue_fixture {
     job_queue queue;
 
   private:
+    std::shared_ptr<void> drain_;
     test_future<void> upkeep_;
 };
 
@@ -166,7 +170,9 @@ class pool_fixture {
           run_(ctx.spawn(pool.run())) {
         ctx_.settle();
     }
-    ~pool_fixture() {
+    ~pool_fixture() noexcept(false) { // what it settles may be cut
+        if (ctx_.is_cut())
+            return;
         run_.cancel();
         ctx_.settle();
     }

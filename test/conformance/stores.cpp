@@ -1,5 +1,9 @@
 #include "conformance/stores.hpp"
 
+#if LIFEGUARD_WITH_SQLITE
+#include "store/database_file.hpp"
+#endif
+
 #include <vector>
 
 namespace lifeguard::test {
@@ -8,6 +12,9 @@ namespace {
 const std::vector<store_under_test>& stores() {
     static const std::vector<store_under_test> all{
         {"memory", [] { return memory_store(); }},
+#if LIFEGUARD_WITH_SQLITE
+        {"sqlite", [] { return sqlite_store(unsynced_database()); }},
+#endif
     };
     return all;
 }

@@ -5,6 +5,7 @@ include("${CMAKE_CURRENT_LIST_DIR}/consume.cmake")
 consume("${WORK}/embedded"
     "-DLIFEGUARD_SOURCES=${SOURCES}"
     -DLIFEGUARD_INSTALL=ON
+    -DLIFEGUARD_WITH_SQLITE=ON
     -DLIFEGUARD_PCH=ON)
 
 file(REMOVE_RECURSE "${WORK}/prefix")

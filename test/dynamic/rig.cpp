@@ -14,7 +14,9 @@ rig::rig(test_context& context) : ctx(context) {
     options.log = log;
 }
 
-rig::~rig() {
+rig::~rig() noexcept(false) {
+    if (ctx.is_cut())
+        return;
     if (running && !running->ready())
         stop();
     BOOST_TEST(workers->ids().empty());

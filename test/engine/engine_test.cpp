@@ -49,7 +49,9 @@ struct running {
         : ctx(context), app(ctx.executor(), options(std::move(pools))), run(ctx.spawn(app.run())) {
         ctx.settle();
     }
-    ~running() {
+    ~running() noexcept(false) { // what it settles may be cut
+        if (ctx.is_cut())
+            return;
         app.request_stop();
         ctx.settle();
         BOOST_TEST(run.ready());

@@ -199,6 +199,7 @@ struct test_context::runner {
     std::atomic<int> idle_ = 0;
     std::array<std::atomic<std::size_t>, 2> ran_{};
 
+    std::vector<std::weak_ptr<std::function<bool()>>> drains_;
     std::vector<std::weak_ptr<future_state>> spawned_;
     std::vector<std::string> failed_checks_; // guarded by mutex_
     bool leftovers_expected_ = false;
@@ -243,13 +244,27 @@ int test_context::threads() const noexcept { return runner_->threads_; }
 void test_context::settle() {
     if (cut_)
         return; // and what is unwound asks for more
-    const bool goes_on = runner_->settle();
+    bool goes_on = true;
+    for (bool again = true; again && goes_on;) {
+        goes_on = runner_->settle();
+        again = false;
+        for (const auto& weak : runner_->drains_)
+            if (const auto drain = weak.lock())
+                again = (*drain)() || again;
+    }
     report_checks();
     if (goes_on)
         return;
     cut_ = true;
     io.cut();
     throw cut_short();
+}
+
+std::shared_ptr<void> test_context::settle_with(std::function<bool()> drain) {
+    auto kept = std::make_shared<std::function<bool()>>(std::move(drain));
+    std::erase_if(runner_->drains_, [](const auto& weak) { return weak.expired(); });
+    runner_->drains_.push_back(kept);
+    return kept;
 }
 
 void test_context::advance(duration by) {

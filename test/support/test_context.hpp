@@ -13,6 +13,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <source_location>
@@ -86,6 +87,10 @@ struct test_context {
     /// ready).
     void settle();
 
+    /// From now on, as long as the answer lives, `settle` also waits for what goes on outside the
+    /// context: `drain` blocks until that has come to rest, and says whether there was anything.
+    [[nodiscard]] std::shared_ptr<void> settle_with(std::function<bool()> drain);
+
     /// Moves time on by `by`, from alarm to alarm, settling before and after each, and ends exactly
     /// there.
     void advance(duration by);
@@ -107,6 +112,10 @@ struct test_context {
 
     /// How many handlers the thread (0, the test's own, or 1) has run.
     std::size_t handlers_run(int thread) const;
+
+    /// Whether its coroutines have been destroyed before their time: what is unwound then has
+    /// nothing to finish and nothing to look at.
+    bool is_cut() const noexcept { return cut_; }
 
     /// The test leaves alarms and coroutines behind on purpose.
     void expect_leftovers() noexcept;

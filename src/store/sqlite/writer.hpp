@@ -1,0 +1,88 @@
+#pragma once
+
+#include "store/sqlite/job_rows.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace lifeguard::detail {
+
+/// The one thread that writes to a file. What is to be stored queues up; a transaction takes all
+/// that waits, so groups form by themselves while one is synced to the disk.
+class writer {
+  public:
+    using group = std::vector<change>;
+    /// Gets a group that has been stored, or not: each change says so. On the writer's thread.
+    using on_written = std::function<void(group)>;
+
+    writer(database& db, job_rows& rows, on_written written);
+    ~writer();
+    writer(const writer&) = delete;
+    writer& operator=(const writer&) = delete;
+
+    void start();
+
+    // Any thread.
+
+    void add(change&& c);
+    /// Goes with the next group; nothing waits for it.
+    void trim(const trimmed_row& row);
+
+    /// Nothing begins before so many changes wait, or `uncork` is called: more is about to come,
+    /// and would be too late for the group.
+    void cork(std::size_t until);
+    void uncork();
+
+    /// Waits until nothing is being written, nor waits to be; whether anything has been written
+    /// since the last call.
+    bool drain();
+
+    /// Writes all that waits and ends the thread.
+    void stop();
+
+    struct figures {
+        std::atomic<std::uint64_t> groups = 0;
+        std::atomic<std::uint64_t> changes = 0;
+        std::atomic<std::uint64_t> failed_groups = 0;
+    };
+    figures counts;
+
+  private:
+    void run();
+    bool has_work() const noexcept { return !waiting_.empty() && waiting_.size() >= corked_until_; }
+    void write(group& changes, std::vector<trimmed_row>& trims);
+    std::exception_ptr try_to_write(const std::vector<change*>& changes,
+                                    std::vector<trimmed_row>& trims);
+    void write_apart(group& changes, std::vector<trimmed_row>& trims,
+                     const std::exception_ptr& why);
+    void keep_log_short();
+
+    database& db_;
+    job_rows& rows_;
+    const on_written written_;
+
+    std::mutex mutex_;
+    std::condition_variable work_;
+    std::condition_variable idle_;
+    group waiting_;
+    std::vector<trimmed_row> trims_;
+    std::size_t corked_until_ = 0;
+    bool writing_ = false;
+    bool asleep_ = false;
+    bool stopping_ = false;
+
+    /// So long may the log become before it is moved into the file, in pages of 4 KiB.
+    static constexpr int log_pages_max = 2000;
+    int log_limit_ = log_pages_max; // of the writer's thread only
+
+    std::uint64_t drained_ = 0; // groups that `drain` knows of
+
+    std::thread thread_;
+};
+
+} // namespace lifeguard::detail
