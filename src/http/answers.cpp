@@ -103,6 +103,7 @@ refusal to_refusal(const job_parse_error& e) {
 }
 
 answer to_answer(const std::exception_ptr& e) {
+    const refusal internal(500, "internal", "the request failed");
     try {
         std::rethrow_exception(e);
     } catch (const refusal& r) {
@@ -114,11 +115,13 @@ answer to_answer(const std::exception_ptr& e) {
         return a;
     } catch (const error& known) {
         const auto code = static_cast<errc>(known.code().value());
-        if (const unsigned status = status_of(code); status != 500)
-            return to_answer(refusal{status, name_of(code), known.detail(), member_of(known)});
-    } catch (...) { // told below
+        const unsigned status = status_of(code);
+        return to_answer(status == 500
+                             ? internal
+                             : refusal(status, name_of(code), known.detail(), member_of(known)));
+    } catch (...) {
+        return to_answer(internal);
     }
-    return to_answer(refusal{500, "internal", "the request failed"});
 }
 
 } // namespace lifeguard::detail::web

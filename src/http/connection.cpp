@@ -2,9 +2,9 @@
 
 #include "base/executors.hpp"
 #include "base/saturate.hpp"
+#include "base/time_limit.hpp"
 #include "http/answers.hpp"
 #include "http/bodies.hpp"
-#include "http/time_limit.hpp"
 #include <lifeguard/shielded.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>

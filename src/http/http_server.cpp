@@ -2,8 +2,8 @@
 
 #include "base/executors.hpp"
 #include "base/saturate.hpp"
+#include "base/time_limit.hpp"
 #include "http/connection.hpp"
-#include "http/time_limit.hpp"
 #include "queue/queue_core.hpp"
 #include <lifeguard/log.hpp>
 #include <lifeguard/supervisor.hpp>
@@ -154,7 +154,7 @@ class http_server::core {
 
     asio::awaitable<void> pause() const {
         const web::api& a = context_->served;
-        return web::pause(a.deadlines, detail::later(a.time->now(), accept_pause));
+        return detail::pause(a.deadlines, detail::later(a.time->now(), accept_pause));
     }
 
     const asio::any_io_executor executor_;

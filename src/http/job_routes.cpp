@@ -2,11 +2,11 @@
 
 #include "base/executors.hpp"
 #include "base/saturate.hpp"
+#include "base/time_limit.hpp"
 #include "http/answers.hpp"
 #include "http/api.hpp"
 #include "http/bodies.hpp"
 #include "http/job_json.hpp"
-#include "http/time_limit.hpp"
 #include "queue/queue_core.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>

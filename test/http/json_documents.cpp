@@ -58,7 +58,7 @@ constexpr std::array well_formed_documents = std::to_array<json_document>({
     {"escaped zero in a key", "{\"foo\\u0000bar\":42}"sv},
     {"extreme numbers", "{\"min\":-1.0e+28,\"max\":1.0e+28}"sv},
     {"long strings",
-     "{\"x\":[{\"id\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}],\"id\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}"sv},
+     "{\"x\":[{\"id\":\"xxxxxxxxxxxxxxxxxxxx\"}],\"id\":\"xxxxxxxxxxxxxxxxxxxxxxxxx\"}"sv},
     {"escaped Cyrillic in a value", "{\"title\":\"\\u041f\\u043e\\u043b\"}"sv},
     {"object with new lines", "{\n\"a\": \"b\"\n}"sv},
     {"nested objects", "{\"a\":{\"b\":{\"c\":{}}}}"sv},
@@ -313,8 +313,7 @@ constexpr std::array malformed_documents = std::to_array<json_document>({
 
 const std::array undecided_documents = std::to_array<undecided_document>({
     {"double huge negative exponent", "[123.456e-789]"sv, true},
-    {"huge exponent",
-     "[0.4e00669999999999999999999999999999999999999999999999999999999999999999999999999999999969999999006]"sv,
+    {"huge exponent", "[0.4e0066999999999999999999999999999999999999999999999999999969999999006]"sv,
      false},
     {"negative huge exponent, integer", "[-1e+9999]"sv, false},
     {"positive huge exponent", "[1.5e+9999]"sv, false},

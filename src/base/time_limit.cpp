@@ -1,4 +1,4 @@
-#include "http/time_limit.hpp"
+#include "base/time_limit.hpp"
 
 #include "base/executors.hpp"
 
@@ -8,7 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-namespace lifeguard::detail::web {
+namespace lifeguard::detail {
 
 asio::awaitable<void> heed_stop(std::shared_ptr<time_limit> limit) {
     const auto state = co_await asio::this_coro::cancellation_state;
@@ -28,4 +28,4 @@ asio::awaitable<void> pause(std::shared_ptr<deadline_service> deadlines, time_po
     deadlines->disarm(*limit);
 }
 
-} // namespace lifeguard::detail::web
+} // namespace lifeguard::detail

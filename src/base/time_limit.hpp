@@ -6,7 +6,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/post.hpp>
 
-namespace lifeguard::detail::web {
+namespace lifeguard::detail {
 
 /// A moment at which an operation is cancelled, unless it ends before. Bind the operation to
 /// `slot`; use it on `strand` only.
@@ -44,4 +44,4 @@ asio::awaitable<void> heed_stop(std::shared_ptr<time_limit> limit);
 /// Returns at `until`, or when the calling coroutine is cancelled.
 asio::awaitable<void> pause(std::shared_ptr<deadline_service> deadlines, time_point until);
 
-} // namespace lifeguard::detail::web
+} // namespace lifeguard::detail
