@@ -111,6 +111,11 @@ std::vector<reply> client::receive() {
     return all;
 }
 
+std::string client::text() {
+    read();
+    return std::exchange(seen_, std::string());
+}
+
 bool client::closed() {
     read();
     return ended_ && seen_.empty();

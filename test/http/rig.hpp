@@ -34,6 +34,8 @@ class client {
     void send(std::string_view text) const;
     /// The answers that have come and were not read yet. Throws when there is half of one.
     std::vector<reply> receive();
+    /// What has come, as it came.
+    std::string text();
     /// Whether the other end has closed it, and everything has been read.
     bool closed();
     void close() noexcept;
