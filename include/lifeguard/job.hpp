@@ -8,6 +8,7 @@
 #include <boost/system/result.hpp>
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +32,29 @@ enum class job_state : std::uint8_t {
 std::string_view name_of(job_state state) noexcept;
 constexpr bool is_final(job_state s) noexcept { return s >= job_state::completed; }
 
+/// A set of states.
+class job_states {
+  public:
+    constexpr job_states() = default; ///< none
+    template <std::same_as<job_state>... States>
+    constexpr job_states(job_state first, States... others) noexcept
+        : bits_(static_cast<std::uint8_t>((bit(first) | ... | bit(others)))) {}
+
+    static constexpr job_states unfinished() noexcept {
+        return {job_state::scheduled, job_state::available, job_state::executing,
+                job_state::retryable};
+    }
+
+    constexpr void add(job_state s) noexcept { bits_ = static_cast<std::uint8_t>(bits_ | bit(s)); }
+    constexpr bool contains(job_state s) const noexcept { return (bits_ & bit(s)) != 0; }
+    constexpr bool empty() const noexcept { return bits_ == 0; }
+    friend constexpr bool operator==(job_states, job_states) = default;
+
+  private:
+    static constexpr unsigned bit(job_state s) noexcept { return 1U << static_cast<unsigned>(s); }
+    std::uint8_t bits_ = 0;
+};
+
 /// The most urgent and the least urgent priority, and the default.
 inline constexpr int priority_first = 0;
 inline constexpr int priority_last = 9;
@@ -40,6 +64,26 @@ inline constexpr int priority_default = 5;
 struct job_limits {
     std::size_t payload_max = 1U << 20U; ///< bytes of payload text. Defaults to 1 MiB
     unsigned depth_max = 512;            ///< nesting of arrays and objects inside the payload
+};
+
+/// Makes a job unique: while another one like it is there, it is not stored, and its submitter gets
+/// the id of that one. A key belongs to the job that was stored last with it.
+class unique_options {
+  public:
+    unique_options() = default;
+    explicit unique_options(std::string unique_key) : key(std::move(unique_key)) {}
+
+    /// Jobs of one kind are alike when their keys are equal. At most 1,000 bytes. Empty, the
+    /// default: when their payloads are, byte for byte.
+    std::string key;
+
+    /// The other one counts while it is younger than this, from its submission. Zero, the default:
+    /// whatever its age.
+    duration period = duration::zero();
+
+    /// The other one counts while it is in one of these states; a finished one as long as it is
+    /// kept. Defaults to those that are not final.
+    job_states states = job_states::unfinished();
 };
 
 /// A job to be submitted. Members that are left alone get the queue's or the pool's defaults.
@@ -77,6 +121,9 @@ class new_job {
     /// An id of your own; the nil id: lifeguard makes one.
     job_id id;
 
+    /// Not together with another one like it. Defaults to empty: it does not matter.
+    std::optional<unique_options> unique;
+
     const std::string& payload_text() const noexcept { return payload_; }
     std::string take_payload() noexcept { return std::move(payload_); }
 
@@ -106,11 +153,20 @@ struct job_parse_error {
                                              const boost::source_location&);
 
 /// Reads a job from JSON: an object with `kind`, and optionally `payload`, `queue`, `priority`,
-/// `run_at` (RFC 3339) or `delay_ms`, `max_attempts`, `timeout_ms`, `id`. The payload is kept byte
-/// for byte. Unknown and repeated members are errors. Memory use is bounded by the text's length,
-/// whatever the text is.
+/// `run_at` (RFC 3339) or `delay_ms`, `max_attempts`, `timeout_ms`, `id`; and, of unique jobs,
+/// `unique_key` or `unique` (true: by payload), `unique_period_ms`, `unique_states` (names of
+/// states). The payload is kept byte for byte. Unknown and repeated members are errors. Memory use
+/// is bounded by the text's length, whatever the text is.
 boost::system::result<new_job, job_parse_error> parse_job(std::string_view text,
                                                           const job_limits& limits = job_limits());
+
+/// How many jobs may be submitted at once.
+inline constexpr std::size_t batch_max = 10'000;
+
+/// Reads an array of such objects, one at least. Errors name the member as "jobs[3].kind" and its
+/// place in the whole text; `limit_reached` for more than `batch_max` jobs.
+boost::system::result<std::vector<new_job>, job_parse_error>
+parse_jobs(std::string_view text, const job_limits& limits = job_limits());
 
 /// Checks a payload's text: well-formed JSON, UTF-8, within the limits. Throws `error` naming the
 /// position.
@@ -141,6 +197,7 @@ struct job_info {
     std::string result;  ///< JSON text; empty until completed
     std::vector<attempt_error> errors;
     bool waits_for_handler = false; ///< available, but nobody here can run its kind
+    bool cancel_asked = false;      ///< executing, and asked to stop
 };
 
 } // namespace lifeguard

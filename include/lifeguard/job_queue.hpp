@@ -56,8 +56,22 @@ struct push_options {
     /// How long to wait while the queue is full; who waits longest goes first. Zero: not at all,
     /// and while others wait a full queue stays full for you. Defaults to zero.
     duration wait = duration::zero();
+
+    /// A job whose id is known already is not an error but the same submission again, whatever
+    /// else differs: nothing is stored. For callers who repeat what may have been lost.
+    bool idempotent = false;
 };
 static_assert(std::is_trivially_destructible_v<push_options>);
+
+/// What became of a submission.
+struct submission {
+    job_id id;
+    /// Nothing has been stored: `id` is that of a job that was there before. See `unique_options`
+    /// and `push_options::idempotent`.
+    bool conflict = false;
+
+    friend bool operator==(const submission&, const submission&) = default;
+};
 
 /// What to take.
 struct take_options {
@@ -89,6 +103,21 @@ struct taken_job {
     unsigned attempt = 0;
     std::string payload; ///< JSON text
     time_point lease_until;
+};
+
+/// What to remove: the jobs that everything said here applies to. Something must be said.
+struct remove_options {
+    remove_options() noexcept {}
+
+    std::string queue;       ///< Empty: any
+    job_states states;       ///< Empty: any
+    std::vector<job_id> ids; ///< Empty: any. Unknown ones are passed over
+};
+
+/// What became of a `remove` of many.
+struct removed_jobs {
+    std::size_t removed = 0;
+    std::size_t skipped = 0; ///< because they executed, or because their state was just changing
 };
 
 /// Names a delivery of a job.
@@ -126,13 +155,28 @@ class job_queue {
     asio::awaitable<void> run();
 
     /// Stores a job and answers its id once it is durable. A full queue refuses it, or makes it
-    /// wait for space.
+    /// wait for space. A unique job that is there already: the id of that one.
     /// Errors: `invalid_job`, `malformed_json`, `too_deep`, `payload_too_large`, `queue_full`,
     /// `duplicate_id`, `unknown_kind`, `limit_reached`.
     /// Cancellation: while it waits for space nothing has been stored.
     asio::awaitable<job_id> push(new_job job, push_options options = push_options());
     /// As `push(parse_job(text))`.
     asio::awaitable<job_id> push_json(std::string text, push_options options = push_options());
+    /// As `push`, and says whether the job was there already.
+    asio::awaitable<submission> submit(new_job job, push_options options = push_options());
+
+    /// Stores all of the jobs or none, in one go: nobody sees some of them only. 1 to `batch_max`
+    /// jobs, which do not wait for space.
+    /// Errors: as above, with the index of the job at fault: "jobs[3].priority: ...";
+    /// `invalid_option` when told to wait.
+    asio::awaitable<std::vector<job_id>> push(std::vector<new_job> jobs,
+                                              push_options options = push_options());
+    /// As `push(parse_jobs(text))`.
+    asio::awaitable<std::vector<job_id>> push_many_json(std::string text,
+                                                        push_options options = push_options());
+    /// As `push`, and says of each whether it was there already, also earlier in the batch.
+    asio::awaitable<std::vector<submission>> submit(std::vector<new_job> jobs,
+                                                    push_options options = push_options());
 
     /// Leases up to `jobs_max` jobs, the most urgent first; waits for one when asked to. Empty:
     /// there is none. Each is charged an attempt.
@@ -156,7 +200,8 @@ class job_queue {
     asio::awaitable<void> discard(job_id id, std::uint32_t token, std::string why);
     /// Gives it back unattempted.
     asio::awaitable<void> release(job_id id, std::uint32_t token);
-    /// The lease lasts `lease` from now, as in `take_options`. Returns until when that is.
+    /// The lease lasts `lease` from now, as in `take_options`. Returns until when that is. Errors:
+    /// also `job_cancelled`, when somebody has cancelled the job: it is to be given up.
     asio::awaitable<time_point> extend(job_id id, std::uint32_t token,
                                        duration lease = duration::zero());
     /// The same for many: what would have been thrown for each, in their order; no error where the
@@ -167,6 +212,29 @@ class job_queue {
     /// Removes a job that nobody executes; who waits for its result is told that it was cancelled.
     /// Errors: `not_found`, `executing`.
     asio::awaitable<void> remove(job_id id);
+    /// Removes many, a few hundred at a time. Errors: `invalid_option` when nothing is said;
+    /// otherwise what a store says, and then some may have been removed.
+    asio::awaitable<removed_jobs> remove(remove_options which);
+
+    /// Cancels a job, and answers its state from now on: `cancelled`; `executing` when its handler
+    /// has been asked to stop; or, untouched, the final state that it has reached before. An
+    /// executing job is cancelled when its attempt ends, unless that completes or discards it. Who
+    /// has taken it by `take` is told by `extend`. A job that an engine's end gives back is
+    /// available again then: the request is not stored.
+    /// Errors: `not_found`. Cancellation: the request stands.
+    asio::awaitable<job_state> cancel(job_id id);
+
+    /// Makes a job available now, whatever has become of it, and answers its state: `available`, or
+    /// `executing` for one that is. One that has used up its attempts gets another one. Its errors
+    /// are kept, its result is not. Errors: `not_found`.
+    asio::awaitable<job_state> retry(job_id id);
+
+    /// Makes up to `jobs_max` discarded jobs of a queue available, those that were discarded first;
+    /// or, when it has none, scheduled ones, the soonest first. Answers how many. 1 to 10,000.
+    /// Errors: `invalid_option`.
+    asio::awaitable<std::size_t> kick(std::string queue, std::size_t jobs_max = 1);
+    /// The same for one job. Errors: `not_found` unless it is discarded or scheduled.
+    asio::awaitable<void> kick(job_id id);
 
     /// Waits until the job is final and returns its result.
     /// Errors: `not_found`, `job_discarded` and `job_cancelled` with the reason.

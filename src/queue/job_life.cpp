@@ -67,6 +67,9 @@ void queue_core::settle(job_record& job, job_outcome&& outcome, wake_list& wakes
 }
 
 settlement queue_core::decide(const job_record& job, job_outcome&& outcome) {
+    if (job.cancel_asked && outcome.what != job_outcome::kind::discarded &&
+        outcome.what != job_outcome::kind::revoked)
+        return decide_cancelled(job, std::move(outcome));
     const std::uint32_t uncharged = job.attempt - (job.started ? 1 : 0);
     switch (outcome.what) {
     case job_outcome::kind::failed:
@@ -97,6 +100,8 @@ settlement queue_core::decide(const job_record& job, job_outcome&& outcome) {
         s.forget = true;
         return s;
     }
+    case job_outcome::kind::cancelled:
+        return decide_cancelled(job, std::move(outcome));
     case job_outcome::kind::completed: // never comes here
     case job_outcome::kind::returned:
         break;
@@ -232,6 +237,8 @@ void queue_core::job_removed(job_record& job, wake_list& wakes) {
 
 void queue_core::change_failed(job_record& job, const std::exception_ptr& why, wake_list& wakes) {
     answer_changed(job, why, wakes);
+    if (is_final(job.state))
+        return;
     job.acknowledged = false;
     if (job.state == job_state::available)
         became_available(job, wakes);

@@ -104,9 +104,12 @@ job_outcome outcome(job_outcome::kind what, std::string text = {}) {
 
 // The coroutines own the core: a handle may be a temporary, gone before its operation starts.
 
-asio::awaitable<job_id> push_job(std::shared_ptr<queue_core> core, new_job job,
+/// Answers a job_id or a submission: one frame more for either would be felt.
+template <typename Answer>
+asio::awaitable<Answer> push_job(std::shared_ptr<queue_core> core, new_job job,
                                  push_options options) {
     core->check(job);
+    const auto by = core->identify(job, options.idempotent);
     detail::plain_waiter waiter(result_waiter::event::stored);
     waiting guard(*core, waiter);
     awaited_place place(*core);
@@ -114,7 +117,8 @@ asio::awaitable<job_id> push_job(std::shared_ptr<queue_core> core, new_job job,
     std::unique_lock lock(core->shared().mutex);
     time_point now = core->read_clock().now;
     detail::queue_entry& queue = core->queue(job.queue.empty() ? "default" : job.queue);
-    if (options.wait > duration::zero() && core->is_full(queue)) {
+    job_record* twin = core->find_twin(job, by);
+    if (options.wait > duration::zero() && twin == nullptr && core->is_full(queue)) {
         place.enlist(queue);
         lock.unlock();
         co_await core->wait_until(place.wait(), detail::later(now, options.wait));
@@ -123,24 +127,38 @@ asio::awaitable<job_id> push_job(std::shared_ptr<queue_core> core, new_job job,
             throw boost::system::system_error(asio::error::operation_aborted, "push");
         lock.lock();
         core->read_clock();
+        twin = core->find_twin(job, by);
     }
-    auto record = core->admit(std::move(job), queue, core->options().max_attempts, place.granted());
-    const job_id id = record->id;
-    queue_core::add_waiter(*record, waiter);
-    core->push(std::move(record), wakes);
+    job_id id;
+    if (twin != nullptr) {
+        id = twin->id;
+        if (twin->stored)
+            waiter.got = result_waiter::answer::stored;
+        else
+            queue_core::add_waiter(*twin, waiter);
+    } else {
+        auto record =
+            core->admit(std::move(job), queue, core->options().max_attempts, place.granted(), by);
+        id = record->id;
+        queue_core::add_waiter(*record, waiter);
+        core->push(std::move(record), wakes);
+    }
     guard.answered = waiter.got != result_waiter::answer::none;
     lock.unlock();
     wakes.run();
     if (!guard.answered)
         co_await core->wait(waiter);
     queue_core::throw_unless_stored(waiter, id);
-    co_return id;
+    if constexpr (std::is_same_v<Answer, submission>)
+        co_return submission{id, twin != nullptr};
+    else
+        co_return id;
 }
 
 asio::awaitable<job_id> push_text(std::shared_ptr<queue_core> core, std::string text,
                                   push_options options) {
     new_job job = parse_job(text, core->options().limits).value();
-    co_return co_await push_job(core, std::move(job), options);
+    co_return co_await push_job<job_id>(core, std::move(job), options);
 }
 
 asio::awaitable<std::vector<taken_job>> take_jobs(std::shared_ptr<queue_core> core,
@@ -216,12 +234,20 @@ asio::awaitable<void> settle(std::shared_ptr<queue_core> core, job_id id, std::u
         throw error(errc::already_done, "job " + id.to_string());
 }
 
+/// The job whose lease is to last longer.
+job_record& held_and_wanted(queue_core& core, const job_id& id, std::uint32_t token) {
+    job_record& job = core.held(id, token);
+    if (job.cancel_asked)
+        throw error(errc::job_cancelled, "job " + id.to_string());
+    return job;
+}
+
 asio::awaitable<time_point> extend_lease(std::shared_ptr<queue_core> core, job_id id,
                                          std::uint32_t token, duration lease) {
     wake_list wakes;
     std::unique_lock lock(core->shared().mutex);
     core->read_clock();
-    job_record& job = core->held(id, token);
+    job_record& job = held_and_wanted(*core, id, token);
     core->watch_lease(job, core->lease_length(job, lease), wakes);
     const time_point until{std::chrono::nanoseconds(job.due)};
     lock.unlock();
@@ -237,7 +263,7 @@ extend_leases(std::shared_ptr<queue_core> core, std::vector<lease_token> leases,
     core->read_clock();
     for (std::size_t i = 0; i < leases.size(); ++i) {
         try {
-            job_record& job = core->held(leases[i].id, leases[i].token);
+            job_record& job = held_and_wanted(*core, leases[i].id, leases[i].token);
             core->watch_lease(job, core->lease_length(job, lease), wakes);
         } catch (const error& e) {
             answers[i] = e.code();
@@ -298,7 +324,11 @@ job_queue::job_queue(asio::any_io_executor executor, store jobs, queue_options o
 asio::awaitable<void> job_queue::run() { return core_->run_upkeep(); }
 
 asio::awaitable<job_id> job_queue::push(new_job job, push_options options) {
-    return push_job(core_, std::move(job), options);
+    return push_job<job_id>(core_, std::move(job), options);
+}
+
+asio::awaitable<submission> job_queue::submit(new_job job, push_options options) {
+    return push_job<submission>(core_, std::move(job), options);
 }
 
 asio::awaitable<job_id> job_queue::push_json(std::string text, push_options options) {

@@ -33,6 +33,22 @@ using time_hook =
                                     boost::intrusive::optimize_size<true>,
                                     boost::intrusive::link_mode<boost::intrusive::safe_link>>;
 
+using claim_hook = boost::intrusive::unordered_set_base_hook<
+    boost::intrusive::tag<struct by_unique_key>, boost::intrusive::store_hash<false>,
+    boost::intrusive::link_mode<boost::intrusive::safe_link>>;
+
+struct job_record;
+
+/// The key of a unique job. Linked into the index while the key is that job's.
+struct unique_claim : claim_hook {
+    unique_claim(job_record& its, std::string text, std::uint64_t hashed) noexcept
+        : job(its), key(std::move(text)), hash(hashed) {}
+
+    job_record& job;
+    const std::string key; ///< empty: the payload
+    const std::uint64_t hash;
+};
+
 /// A job. Owned by the store's index and guarded by the engine's lock; what a handler may read
 /// while the lock is free does not change while the job executes. Kept small: a million of them
 /// wait in memory.
@@ -54,8 +70,9 @@ struct job_record : id_hook, place_hook, time_hook {
     time_point available_since; ///< for the latency metric
 
     std::unique_ptr<std::vector<attempt_error>> errors;
-    lease_holder* holder = nullptr;   ///< while executing
-    result_waiter* waiters = nullptr; ///< coroutines that await the final state
+    std::unique_ptr<unique_claim> unique; ///< set once; null when it is not unique
+    lease_holder* holder = nullptr;       ///< while executing
+    result_waiter* waiters = nullptr;     ///< coroutines that await the final state
 
     std::uint32_t attempt = 0;
     std::uint32_t max_attempts = 0;
@@ -69,6 +86,7 @@ struct job_record : id_hook, place_hook, time_hook {
     bool acknowledged = false; ///< the holder of the current delivery has said how it ended
     bool bound = false;        ///< taken for one worker, and no other may have it
     bool removed = false;      ///< forgotten by the index; lives on because it is pinned
+    bool cancel_asked = false; ///< executing, and to be cancelled when its attempt has ended
     std::uint32_t pins = 0;
 
     // For a store that writes jobs down.

@@ -1,4 +1,5 @@
 #include "queue/json_text.hpp"
+#include "queue/parse_element.hpp"
 #include "queue/rfc3339.hpp"
 #include <lifeguard/job.hpp>
 
@@ -11,7 +12,11 @@ namespace lifeguard {
 /// where the payload begins and ends, so that it is kept byte for byte.
 class job_parser {
   public:
-    job_parser(std::string_view text, const job_limits& limits) : text_(text), limits_(limits) {}
+    /// `name` stands for the whole in error messages, and `offset` is where it begins: an element
+    /// of an array has a place there.
+    job_parser(std::string_view text, const job_limits& limits, std::string name = "",
+               std::size_t offset = 0)
+        : text_(text), limits_(limits), name_(std::move(name)), offset_(offset) {}
 
     boost::system::result<new_job, job_parse_error> parse() {
         if (const auto odd = detail::not_json_text(text_)) {
@@ -25,6 +30,8 @@ class job_parser {
             fail(errc::invalid_job, "kind", 0, "is missing");
         if (!failed_ && delay_given_ && job_.run_at)
             fail(errc::invalid_job, "delay_ms", 0, "not together with run_at");
+        if (!failed_)
+            set_unique();
         if (failed_)
             return error_;
         return std::move(job_);
@@ -36,7 +43,11 @@ class job_parser {
     bool number_integer(json::number_integer_t v) { return value(v); }
     bool number_unsigned(json::number_unsigned_t v) { return value(v); }
     bool number_float(json::number_float_t v, const std::string&) { return value(v); }
-    bool string(std::string& v) { return depth_ > 1 || value(std::move(v)); }
+    bool string(std::string& v) {
+        if (depth_ > 1)
+            return !states_open_ || add_state(v);
+        return value(std::move(v));
+    }
     bool binary(json::binary_t&) { return false; } // not in JSON text
     bool start_object(std::size_t) { return open(true); }
     bool end_object() { return close(); }
@@ -93,12 +104,15 @@ class job_parser {
         if (depth_ == 0 && !object)
             return fail(errc::invalid_job, "", 0, "must be an object, is an array");
         if (depth_ == 1) {
-            if (members_.back() != "payload")
+            states_open_ = members_.back() == "unique_states" && !object;
+            if (members_.back() != "payload" && !states_open_)
                 return set(object ? json::object() : json::array());
-            structured_payload_ = true;
+            structured_payload_ = structured_payload_ || !states_open_;
         }
+        if (depth_ > 1 && states_open_)
+            return wrong_state();
         // The job object itself is one level.
-        if (depth_ > limits_.depth_max)
+        if (!states_open_ && depth_ > limits_.depth_max)
             return fail(errc::too_deep, "payload", at_,
                         "is nested deeper than " + std::to_string(limits_.depth_max) + " levels");
         ++depth_;
@@ -107,6 +121,8 @@ class job_parser {
 
     bool close() {
         --depth_;
+        if (depth_ == 1 && std::exchange(states_open_, false))
+            return !unique_.states.empty() || wrong("must name one state at least");
         if (depth_ == 1 && structured_payload_)
             return set_payload(at_);
         return true;
@@ -117,7 +133,7 @@ class job_parser {
         if (depth_ == 0)
             return fail(errc::invalid_job, "", 0, "must be an object");
         if (depth_ > 1)
-            return true;
+            return !states_open_ || wrong_state();
         return set(json(std::forward<T>(v)));
     }
 
@@ -178,6 +194,59 @@ class job_parser {
             job_.id = *parsed;
             return true;
         }
+        return name.starts_with("unique") ? set_unique(name, v) : unknown(name);
+    }
+
+    bool set_unique(const std::string& name, const json& v) {
+        if (name == "unique") {
+            if (!v.is_boolean())
+                return wrong(std::string("must be true or false, is ") + v.type_name());
+            by_payload_ = v.get<bool>();
+            return true;
+        }
+        if (name == "unique_key")
+            return text(v, unique_.key) && (!unique_.key.empty() || wrong("must not be empty"));
+        if (name == "unique_period_ms")
+            return milliseconds(v, 1, unique_.period);
+        if (name == "unique_states")
+            return wrong(std::string("must be an array of states, is ") + v.type_name());
+        return unknown(name);
+    }
+
+    bool add_state(std::string_view name) {
+        for (const job_state s : {job_state::scheduled, job_state::available, job_state::executing,
+                                  job_state::retryable, job_state::completed, job_state::cancelled,
+                                  job_state::discarded}) {
+            if (name != name_of(s))
+                continue;
+            if (!std::exchange(states_given_, true))
+                unique_.states = job_states();
+            unique_.states.add(s);
+            return true;
+        }
+        return wrong_state();
+    }
+
+    bool wrong_state() { return wrong("must hold names of states, such as \"available\""); }
+
+    /// The members about uniqueness, which have to go together.
+    bool set_unique() {
+        const auto given = [this](std::string_view name) {
+            return std::ranges::find(members_, name) != members_.end();
+        };
+        if (by_payload_ && !unique_.key.empty())
+            return fail(errc::invalid_job, "unique", 0, "not together with unique_key");
+        if (by_payload_ || !unique_.key.empty()) {
+            job_.unique = std::move(unique_);
+            return true;
+        }
+        for (const char* name : {"unique_period_ms", "unique_states"})
+            if (given(name))
+                return fail(errc::invalid_job, name, 0, "only with unique or unique_key");
+        return true;
+    }
+
+    bool unknown(const std::string& name) {
         return fail(errc::invalid_job, name, value_at_, "is not a member of a job");
     }
 
@@ -221,11 +290,16 @@ class job_parser {
             return false;
         failed_ = true;
         error_.code = make_error_code(code);
-        error_.member = member;
-        error_.position = position;
-        const std::string_view shown = std::string_view(member).substr(0, name_shown_max);
-        error_.message = (member.empty() ? "job" : "member '" + std::string(shown) + "'") +
-                         " at byte " + std::to_string(position) + ": " + message;
+        error_.position = offset_ + position;
+        const std::string shown = member.substr(0, name_shown_max);
+        if (name_.empty()) {
+            error_.member = member;
+            error_.message = member.empty() ? "job" : "member '" + shown + "'";
+        } else {
+            error_.member = member.empty() ? name_ : name_ + "." + member;
+            error_.message = member.empty() ? name_ : name_ + "." + shown;
+        }
+        error_.message += " at byte " + std::to_string(error_.position) + ": " + message;
         return false;
     }
 
@@ -234,11 +308,17 @@ class job_parser {
 
     const std::string_view text_;
     const job_limits limits_;
+    const std::string name_;
+    const std::size_t offset_;
     std::size_t at_ = 0;
     std::size_t depth_ = 0;
     std::size_t value_at_ = 0; // of the member that is being read
     std::vector<std::string> members_;
     bool structured_payload_ = false;
+    bool states_open_ = false; // within the array of unique_states
+    bool states_given_ = false;
+    bool by_payload_ = false;
+    unique_options unique_;
     bool seen_kind_ = false;
     bool delay_given_ = false;
     bool failed_ = false;
@@ -249,6 +329,13 @@ class job_parser {
 boost::system::result<new_job, job_parse_error> parse_job(std::string_view text,
                                                           const job_limits& limits) {
     return job_parser(text, limits).parse();
+}
+
+boost::system::result<new_job, job_parse_error> detail::parse_element(std::string_view text,
+                                                                      const job_limits& limits,
+                                                                      std::string name,
+                                                                      std::size_t offset) {
+    return job_parser(text, limits, std::move(name), offset).parse();
 }
 
 void throw_exception_from_error(const job_parse_error& e, const boost::source_location&) {

@@ -166,6 +166,8 @@ void queue_core::check(const new_job& job) {
         throw error(errc::invalid_job, "delay: not together with run_at");
     if (job.timeout < duration::zero())
         throw error(errc::invalid_job, "timeout: must not be negative");
+    if (job.unique)
+        check_unique(*job.unique);
     if (!job.payload_checked(options_.limits))
         check_payload(job.payload_text(), options_.limits);
     if (!validates_.load(std::memory_order_relaxed))
@@ -191,7 +193,7 @@ bool queue_core::has_handler(std::string_view kind) const noexcept {
 }
 
 std::unique_ptr<job_record> queue_core::admit(new_job&& job, queue_entry& queue, unsigned attempts,
-                                              bool reserved) {
+                                              bool reserved, const identity& by) {
     if (closed)
         throw error(errc::stopped, "queue '" + queue.name + "'");
     if (is_full(queue) && !reserved)
@@ -213,7 +215,14 @@ std::unique_ptr<job_record> queue_core::admit(new_job&& job, queue_entry& queue,
     record->timeout = job.timeout;
     record->max_attempts = job.max_attempts == 0 ? attempts : job.max_attempts;
     record->priority = static_cast<std::uint8_t>(job.priority);
+    if (job.unique)
+        record->unique =
+            std::make_unique<unique_claim>(*record, std::move(job.unique->key), by.unique_hash);
     return record;
+}
+
+void queue_core::push(std::vector<std::unique_ptr<job_record>> jobs, wake_list& wakes) {
+    store_->push(std::move(jobs), at_.wall_ns(), wakes);
 }
 
 job_record& queue_core::push(std::unique_ptr<job_record> job, wake_list& wakes) {

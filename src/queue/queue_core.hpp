@@ -28,7 +28,8 @@ struct job_outcome {
         snoozed,  ///< not an attempt
         discarded,
         revoked,
-        returned, ///< not an attempt: given back by a stop of our own
+        cancelled, ///< as it was asked to: not to be tried again
+        returned,  ///< not an attempt: given back by a stop of our own
     };
     kind what = kind::completed;
     json result;
@@ -40,6 +41,9 @@ struct job_outcome {
 
 /// Reads the verdict out of what a handler threw; anything that is none is a failure.
 job_outcome outcome_of(std::exception_ptr thrown);
+
+/// Throws `error` when a rule is broken.
+void check_unique(const unique_options& unique);
 
 /// One reading of both clocks.
 struct moment {
@@ -95,12 +99,28 @@ class queue_core final : public store_listener,
     /// Checks what can be checked without the lock, and calls the kind's validator. Throws `error`.
     void check(const new_job& job);
 
-    /// Makes a checked job a record. `attempts`: what zero max_attempts means. Throws `error`:
-    /// unknown kinds, a full queue, an id that is taken. `reserved`: a place in the queue has been
-    /// set aside for it.
+    /// What a job has to be compared by, so that the lock is not held while a payload is hashed.
+    struct identity {
+        explicit identity(std::uint64_t hash = 0, bool by_id = false) noexcept
+            : unique_hash(hash), idempotent(by_id) {}
+        std::uint64_t unique_hash;
+        bool idempotent;
+    };
+    identity identify(const new_job& job, bool idempotent) const;
+    /// The job, perhaps not stored yet, because of which `job` is not to be stored; null when there
+    /// is none.
+    job_record* find_twin(const new_job& job, const identity& by) {
+        return job.unique || by.idempotent ? look_for_twin(job, by) : nullptr;
+    }
+
+    /// Makes a checked job without a twin a record. `attempts`: what zero max_attempts means.
+    /// Throws `error`: unknown kinds, a full queue, an id that is taken. `reserved`: a place in the
+    /// queue has been set aside for it.
     std::unique_ptr<job_record> admit(new_job&& job, queue_entry& queue, unsigned attempts,
-                                      bool reserved = false);
+                                      bool reserved = false, const identity& by = identity());
     job_record& push(std::unique_ptr<job_record> job, wake_list& wakes);
+    /// All of them or none, one at least.
+    void push(std::vector<std::unique_ptr<job_record>> jobs, wake_list& wakes);
 
     // --- the life of an executing job
 
@@ -128,6 +148,10 @@ class queue_core final : public store_listener,
     void withdraw(job_record& job, std::string why, wake_list& wakes);
     /// Forgets a job that does not execute; who asks waits for its change.
     void remove(job_record& job, wake_list& wakes);
+    /// Ends an unfinished job that is not settling. False: it executes, and its end decides.
+    bool cancel(job_record& job, wake_list& wakes);
+    /// Makes a job that neither executes nor settles available; who asks waits for its change.
+    void revive(job_record& job, wake_list& wakes);
 
     // --- who waits
 
@@ -136,9 +160,10 @@ class queue_core final : public store_listener,
     /// Offers what is ready in `queue` to those who take from it.
     void offer(queue_entry& queue, wake_list& wakes);
 
-    /// Whether a push must wait, or is refused. Those who wait come first.
-    bool is_full(const queue_entry& queue) const noexcept {
-        return queue.unfinished() + queue.reserved >= options_.jobs_max ||
+    /// Whether a push must wait, or is refused, when so many `others` come with it. Those who wait
+    /// come first.
+    bool is_full(const queue_entry& queue, std::size_t others = 0) const noexcept {
+        return queue.unfinished() + queue.reserved + others >= options_.jobs_max ||
                !queue.space_waiters.empty();
     }
     /// Sets free places aside for those who wait longest.
@@ -222,8 +247,10 @@ class queue_core final : public store_listener,
 
     static asio::awaitable<void> upkeep(std::shared_ptr<queue_core> self);
     bool has_handler(std::string_view kind) const noexcept;
+    job_record* look_for_twin(const new_job& job, const identity& by);
     settlement decide(const job_record& job, job_outcome&& outcome);
     settlement decide_failed(const job_record& job, job_outcome&& outcome);
+    settlement decide_cancelled(const job_record& job, job_outcome&& outcome) const;
     settlement final_state(const job_record& job, job_state state) const;
     void became_available(job_record& job, wake_list& wakes);
     void answer(job_record& job, const std::exception_ptr& thrown, wake_list& wakes);

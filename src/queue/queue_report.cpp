@@ -28,6 +28,7 @@ job_info queue_core::describe(const job_record& job) const {
         info.result = job.result.dump(-1, ' ', false, json::error_handler_t::replace);
     if (job.errors)
         info.errors = *job.errors;
+    info.cancel_asked = job.state == job_state::executing && job.cancel_asked;
     info.waits_for_handler = job.state == job_state::available && job.kind->handlers == 0;
     return info;
 }

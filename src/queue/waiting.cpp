@@ -163,8 +163,11 @@ void queue_core::answer(job_record& job, result_waiter& w, bool last,
     w.state = job.state;
     if (job.state != job_state::completed) {
         w.error = thrown;
-        if (job.errors && !job.errors->empty())
-            w.error_text = job.errors->back().text;
+        // Of the error that ended it: a job that is cancelled may have failed before.
+        const bool has_reason =
+            job.errors && !job.errors->empty() &&
+            (job.state == job_state::discarded || job.errors->back().at == job.finished_at);
+        w.error_text = has_reason ? job.errors->back().text : std::string(name_of(job.state));
         return;
     }
     w.lent_result = job.result_lent;

@@ -61,6 +61,7 @@ job_index::~job_index() {
     leases_.clear();
     finished_.clear();
     discarded_.clear();
+    uniques_.clear();
     jobs_.clear_and_dispose(std::default_delete<job_record>());
     for (void* memory : spare_records_)
         ::operator delete(memory);
@@ -90,6 +91,11 @@ job_record* job_index::find(const job_id& id) noexcept {
 
 bool job_index::knows(const job_id& id) const noexcept { return jobs_.find(id) != jobs_.end(); }
 
+job_record* job_index::find_announced(const job_id& id) noexcept {
+    const auto found = jobs_.find(id);
+    return found == jobs_.end() ? nullptr : &*found;
+}
+
 job_record& job_index::insert(std::unique_ptr<job_record> owned, std::int64_t wall_now) {
     job_record& job = announce(std::move(owned));
     admit(job, wall_now);
@@ -100,6 +106,8 @@ job_record& job_index::announce(std::unique_ptr<job_record> owned) {
     grow_table();
     job_record& job = *owned.release(); // from here the table owns it
     jobs_.insert(job);
+    if (job.unique)
+        uniques_.claim(job);
     job.sequence = ++sequence_;
     return job;
 }
@@ -117,6 +125,7 @@ void job_index::admit(job_record& job, std::int64_t wall_now) {
 }
 
 void job_index::retract(job_record& job) noexcept {
+    uniques_.release(job);
     jobs_.erase(jobs_.iterator_to(job));
     destroy(job);
 }
@@ -125,10 +134,8 @@ job_record& job_index::restore(std::unique_ptr<job_record> owned) {
     job_record& job = announce(std::move(owned));
     job.stored = true;
     ++job.queue->counts[static_cast<std::size_t>(job.state)];
-    if (job.state == job_state::discarded)
-        discarded_.push_back(job);
-    else if (is_final(job.state))
-        finished_.push_back(job);
+    if (is_final(job.state))
+        kept_with(job).push_back(job);
     else
         attach(job);
     return job;
@@ -172,14 +179,12 @@ job_record* job_index::peek(std::span<queue_entry* const> queues, bool strict,
 }
 
 void job_index::take(job_record& job) {
-    if (job.state == job_state::discarded)
-        discarded_.erase(discarded_.iterator_to(job));
-    else
-        detach(job);
+    detach(job);
     set_state(job, job_state::executing);
     ++job.delivery;
     job.started = false;
     job.acknowledged = false;
+    job.cancel_asked = false;
 }
 
 void job_index::watch_lease(job_record& job, std::int64_t until) {
@@ -203,7 +208,12 @@ void job_index::resume(job_record& job) {
     attach(job);
 }
 
-/// Puts an unfinished job where its state keeps it.
+/// The finished jobs among which a final job is.
+place_list& job_index::kept_with(const job_record& job) noexcept {
+    return job.state == job_state::discarded ? discarded_ : finished_;
+}
+
+/// Puts a job where its state keeps it.
 void job_index::attach(job_record& job) {
     switch (job.state) {
     case job_state::available:
@@ -219,9 +229,18 @@ void job_index::attach(job_record& job) {
         break;
     case job_state::completed:
     case job_state::cancelled:
-    case job_state::discarded:
+    case job_state::discarded: { // it was not revived after all: back to its place
+        place_list& kept = kept_with(job);
+        kept.insert(std::ranges::upper_bound(kept, job.finished_at, {}, &job_record::finished_at),
+                    job);
         break;
     }
+    }
+}
+
+void job_index::revive(job_record& job) {
+    job.sequence = ++sequence_; // as one that has waited for its time
+    give_back(job);
 }
 
 void job_index::give_back(job_record& job) {
@@ -250,12 +269,8 @@ void job_index::finish(job_record& job, job_state state) {
 }
 
 void job_index::remove(job_record& job) {
-    if (job.state == job_state::discarded)
-        discarded_.erase(discarded_.iterator_to(job));
-    else if (is_final(job.state))
-        finished_.erase(finished_.iterator_to(job));
-    else
-        detach(job);
+    detach(job);
+    uniques_.release(job);
     --job.queue->counts[static_cast<std::size_t>(job.state)];
     jobs_.erase(jobs_.iterator_to(job));
     job.removed = true;
@@ -348,7 +363,7 @@ void job_index::unready(job_record& job) noexcept {
     --job.queue->ready;
 }
 
-/// Takes an unfinished job out of whatever its state keeps it in.
+/// Takes a job out of whatever its state keeps it in.
 void job_index::detach(job_record& job) noexcept {
     if (job.settling) {
         job.settling = false; // it is nowhere
@@ -370,6 +385,7 @@ void job_index::detach(job_record& job) noexcept {
     case job_state::completed:
     case job_state::cancelled:
     case job_state::discarded:
+        kept_with(job).erase(kept_with(job).iterator_to(job));
         break;
     }
 }

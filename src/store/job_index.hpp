@@ -1,6 +1,7 @@
 #pragma once
 
 #include "queue/job_record.hpp"
+#include "store/unique_index.hpp"
 
 #include <boost/container/static_vector.hpp>
 
@@ -41,6 +42,32 @@ class job_index {
     job_record* find(const job_id& id) noexcept;
     /// Whether the id is taken, also by a job that is only about to be stored.
     bool knows(const job_id& id) const noexcept;
+    /// Also one that is only about to be stored.
+    job_record* find_announced(const job_id& id) noexcept;
+    unique_index& uniques() noexcept { return uniques_; }
+
+    /// Discarded jobs, those that were discarded first. `f` changes nothing, and answers whether
+    /// to go on.
+    template <typename F>
+    void visit_discarded(F f) {
+        for (auto i = discarded_.begin(); i != discarded_.end() && f(*i);)
+            ++i;
+    }
+    /// Scheduled and retryable jobs, those that are due first.
+    template <typename F>
+    void visit_schedule(F f) {
+        for (auto i = schedule_.begin(); i != schedule_.end() && f(*i);)
+            ++i;
+    }
+    /// All stored jobs, in slices: a few with every number up to `slices`. A job that stays is in
+    /// some slice from `n` on also when others come and go meanwhile. `f` changes nothing.
+    std::size_t slices() const noexcept { return jobs_.bucket_count(); }
+    template <typename F>
+    void visit_slice(std::size_t n, F f) {
+        for (auto i = jobs_.begin(n); i != jobs_.end(n); ++i)
+            if (i->stored)
+                f(*i);
+    }
 
     /// An empty record for a new job, in memory that a forgotten one has left warm.
     std::unique_ptr<job_record> make_record();
@@ -72,14 +99,16 @@ class job_index {
     void watch_lease(job_record& job, std::int64_t until);
     void unwatch_lease(job_record& job) noexcept;
 
-    /// What becomes of an unfinished job is being stored: until the state is changed by one of the
-    /// functions below, nobody can take it, and no time is up for it.
+    /// What becomes of a job is being stored: until the state is changed by one of the functions
+    /// below, nobody can take it, no time is up for it, and it is not forgotten.
     void suspend(job_record& job) noexcept;
     /// It was not stored: the job is what it was. One that executes has a lease to be watched.
     void resume(job_record& job);
 
     /// An executing job becomes available again, at its old place in the order.
     void give_back(job_record& job);
+    /// A job that does not execute, whatever its state, becomes available behind those that are.
+    void revive(job_record& job);
     /// An executing job waits until `due`, as scheduled or retryable.
     void postpone(job_record& job, job_state state, std::int64_t due);
     /// An unfinished job becomes final and is kept; what is too much is removed. A job with waiters
@@ -164,6 +193,7 @@ class job_index {
     static void unready(job_record& job) noexcept;
     void attach(job_record& job);
     void detach(job_record& job) noexcept;
+    place_list& kept_with(const job_record& job) noexcept;
     void trim(place_list& kept, std::size_t limit);
     void grow_table();
     void destroy(job_record& job) noexcept;
@@ -174,6 +204,7 @@ class job_index {
     timeline leases_;   // by monotonic time
     place_list finished_;
     place_list discarded_;
+    unique_index uniques_;
     retention keep_;
     trim_listener* trims_ = nullptr;
     std::uint64_t sequence_ = 0;

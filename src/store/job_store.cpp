@@ -41,7 +41,10 @@ void job_store::apply(job_record& job, settlement& s, wake_list& wakes) {
         record_error(job, std::move(s));
     job.attempt = s.attempt;
     if (s.state == job_state::available) {
-        index_.give_back(job);
+        if (job.state == job_state::executing)
+            index_.give_back(job);
+        else
+            revive(job, s);
         return listener_->job_returned(job, s, wakes);
     }
     if (!is_final(s.state)) {
@@ -56,6 +59,14 @@ void job_store::apply(job_record& job, settlement& s, wake_list& wakes) {
     listener_->job_finished(job, s, wakes);
     if (s.forget && !job.removed)
         index_.remove(job);
+}
+
+void job_store::revive(job_record& job, const settlement& s) {
+    if (s.max_attempts != 0)
+        job.max_attempts = s.max_attempts;
+    job.result = json();
+    job.result_lent = false;
+    index_.revive(job);
 }
 
 } // namespace lifeguard::detail

@@ -64,10 +64,14 @@ class job_store {
                                  std::weak_ptr<const void> alive);
 
     virtual void push(std::unique_ptr<job_record> job, std::int64_t wall_now, wake_list& wakes) = 0;
+    /// All of them or none, one at least.
+    virtual void push(std::vector<std::unique_ptr<job_record>> jobs, std::int64_t wall_now,
+                      wake_list& wakes) = 0;
     /// An attempt begins. Written before the handler runs, so a job that kills the process is
     /// counted.
     virtual void start(job_record& job) = 0;
-    /// What becomes of an unfinished job that is not being settled already.
+    /// What becomes of a job that is not being settled already: of an unfinished one, or of a
+    /// final one that is made available again.
     virtual void settle(job_record& job, settlement&& s, wake_list& wakes) = 0;
     /// A job that was taken and not started is available again.
     void give_back(job_record& job, wake_list& wakes);
@@ -98,6 +102,8 @@ class job_store {
     void apply(job_record& job, settlement& s, wake_list& wakes);
 
   private:
+    void revive(job_record& job, const settlement& s);
+
     job_index index_;
     store_listener* listener_ = nullptr;
     std::shared_ptr<runtime> shared_;

@@ -13,6 +13,15 @@ class memory_store final : public job_store {
         listener().job_pushed(index().insert(std::move(job), wall_now), wakes);
     }
 
+    void push(std::vector<std::unique_ptr<job_record>> jobs, std::int64_t wall_now,
+              wake_list& wakes) override {
+        std::vector<job_record*> all;
+        for (std::unique_ptr<job_record>& job : jobs)
+            all.push_back(&index().insert(std::move(job), wall_now));
+        for (job_record* job : all) // the most urgent of all is taken first
+            listener().job_pushed(*job, wakes);
+    }
+
     void start(job_record&) override {}
 
     void settle(job_record& job, settlement&& s, wake_list& wakes) override {

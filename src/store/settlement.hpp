@@ -15,9 +15,10 @@ inline constexpr std::size_t error_text_max = 4096; // bytes
 /// until then the job is as it was.
 struct settlement {
     job_state state = job_state::available;
-    std::uint32_t attempt = 0; ///< attempts charged
-    std::int64_t due = 0;      ///< of scheduled and retryable: wall time in nanoseconds
-    wall_time at;              ///< when it was decided
+    std::uint32_t attempt = 0;      ///< attempts charged
+    std::uint32_t max_attempts = 0; ///< of a job that is available again; 0: as before
+    std::int64_t due = 0;           ///< of scheduled and retryable: wall time in nanoseconds
+    wall_time at;                   ///< when it was decided
     json result;
     std::string error_text;    ///< with `has_error`
     std::exception_ptr thrown; ///< what failed, for those who wait for the job

@@ -31,6 +31,9 @@ class lane final : public deadline, public lease_holder, public parked_coroutine
     /// thread, no lock.
     void cancel(std::uint64_t number, asio::cancellation_type how);
 
+    /// The running job is cancelled: as if its time were up.
+    bool cancel_job(job_record& its, wake_list& wakes) override;
+
     /// Something about the running job is due: its timeout, and what follows when it has no effect.
     void expired(time_point now) override;
 

@@ -110,6 +110,7 @@ breaker_verdict pool_core::verdict_on(const job_outcome& outcome) const noexcept
     case job_outcome::kind::discarded: // the job's fault, not the worker's
     case job_outcome::kind::snoozed:
     case job_outcome::kind::revoked:
+    case job_outcome::kind::cancelled:
     case job_outcome::kind::returned:
         break;
     }

@@ -41,8 +41,8 @@ void pool_core::open() {
     deadline_ = std::make_shared<pool_deadline>(weak_from_this(), &pool_core::on_deadline);
     drain_deadline_ = std::make_shared<pool_deadline>(weak_from_this(), &pool_core::on_drained);
     for (unsigned n = 1; n <= options_.size; ++n)
-        workers_.push_back(std::make_shared<worker>(options_.name + "/" + std::to_string(n), false,
-                                                    options_.breaker));
+        workers_.push_back(std::make_shared<worker>(*this, options_.name + "/" + std::to_string(n),
+                                                    false, options_.breaker));
     context_hooks::of(shared().executor).add(weak_from_this());
     if (options_.handler_executor)
         context_hooks::of(options_.handler_executor).add(weak_from_this());

@@ -20,10 +20,13 @@ using idle_hook =
                                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 /// One worker, over all its incarnations. Guarded by the engine's lock.
-struct worker : idle_hook, lease_holder {
-    worker(std::string name, bool is_overflow, const breaker_options& breaks)
-        : id(std::move(name)), overflow(is_overflow), breaker(breaks, id) {}
+struct worker final : idle_hook, lease_holder {
+    worker(pool_core& its, std::string name, bool is_overflow, const breaker_options& breaks)
+        : pool(its), id(std::move(name)), overflow(is_overflow), breaker(breaks, id) {}
 
+    bool cancel_job(job_record& job, wake_list& wakes) override;
+
+    pool_core& pool; ///< owns it
     const std::string id;
     const bool overflow;
 
@@ -161,6 +164,8 @@ class pool_core final : public taker,
     /// Gives an available job to the worker that the caller asks for. False: to nobody.
     bool assign(job_record& job, const execute_options& how, wake_list& wakes);
     void withdraw_late(wake_list& wakes);
+    /// Takes a job that it has not started from a worker.
+    void let_go(worker& w, job_record& job) noexcept;
     /// Lets go of the alarms when nobody lives and nobody waits: they would keep
     /// io_context::run() from returning.
     void rest();

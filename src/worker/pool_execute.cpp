@@ -17,7 +17,11 @@ job_id pool_core::submit(new_job&& job, const execute_options& how, execution& e
                          wake_list& wakes) {
     jobs_->read_clock();
     refuse_when_stopped();
-    auto record = jobs_->admit(std::move(job), queue_for(job), 1);
+    // Whoever executes wants this very job to run.
+    const auto by = jobs_->identify(job, false);
+    if (const job_record* twin = jobs_->find_twin(job, by))
+        throw error(errc::duplicate_id, "job " + twin->id.to_string() + " is like it");
+    auto record = jobs_->admit(std::move(job), queue_for(job), 1, false, by);
     refuse_when_tripped(*record->kind);
     refuse_when_busy(how, *record->kind);
     const job_id id = record->id;
@@ -64,21 +68,23 @@ void pool_core::withdraw_late(wake_list& wakes) {
         checkouts_.pop_front();
         job_record& job = *e.job;
         if (job.settling)
-            continue;                            // somebody else ends it
-        if (job.state == job_state::executing) { // taken by a worker that has not come to it
-            auto& w = static_cast<worker&>(*job.holder);
-            const auto its =
-                std::ranges::find_if(w.lanes, [&](const auto& l) { return l->assigned == &job; });
-            if (its != w.lanes.end())
-                (*its)->assigned = nullptr;
-            else
-                unkeep(w, job);
-        }
+            continue;                          // somebody else ends it
+        if (job.state == job_state::executing) // taken by a worker that has not come to it
+            let_go(static_cast<worker&>(*job.holder), job);
         e.exhausted = true;
         ++figures.exhausted_total;
         jobs_->withdraw(job, "no worker was free in time", wakes);
     }
     arm_checkouts();
+}
+
+void pool_core::let_go(worker& w, job_record& job) noexcept {
+    const auto its =
+        std::ranges::find_if(w.lanes, [&](const auto& l) { return l->assigned == &job; });
+    if (its != w.lanes.end())
+        (*its)->assigned = nullptr;
+    else
+        unkeep(w, job);
 }
 
 void pool_core::arm_checkouts() {

@@ -11,6 +11,12 @@ std::string timed_out_text(duration after) {
     return "timed out after " + std::to_string(ms) + " ms";
 }
 
+/// Whether the job would be tried again, so that a request to cancel it decides instead.
+bool gives_way(job_outcome::kind what) noexcept {
+    return what == job_outcome::kind::failed || what == job_outcome::kind::retry_at ||
+           what == job_outcome::kind::snoozed;
+}
+
 bool is_failure(job_outcome::kind what) noexcept {
     switch (what) {
     case job_outcome::kind::failed:
@@ -21,6 +27,7 @@ bool is_failure(job_outcome::kind what) noexcept {
     case job_outcome::kind::completed:
     case job_outcome::kind::snoozed:
     case job_outcome::kind::revoked:
+    case job_outcome::kind::cancelled:
     case job_outcome::kind::returned:
         break;
     }
@@ -38,7 +45,10 @@ pool_core::next pool_core::finish(lane& l, job_outcome&& outcome) {
     worker& w = *l.owner;
 
     const bool timed_out = l.reached != lane::step::running;
-    if (outcome.what == job_outcome::kind::failed && timed_out) {
+    if (job.cancel_asked && gives_way(outcome.what)) {
+        outcome.what = job_outcome::kind::cancelled;
+        verdict = breaker_verdict::excluded;
+    } else if (outcome.what == job_outcome::kind::failed && timed_out) {
         outcome.text = timed_out_text(l.timeout);
         outcome.error = std::make_exception_ptr(
             error(errc::timeout, "job " + job.id.to_string() + " " + outcome.text));
@@ -119,7 +129,8 @@ void pool_core::stuck(lane& l, wake_list& wakes) {
     std::erase(w.lanes, self);
     job_outcome lost;
     lost.what = job_outcome::kind::failed;
-    lost.text = timed_out_text(l.timeout) + " and did not stop";
+    lost.text =
+        l.job->cancel_asked ? "it did not stop" : timed_out_text(l.timeout) + " and did not stop";
     lost.error = std::make_exception_ptr(
         error(errc::timeout, "job " + l.job->id.to_string() + " " + lost.text));
     tell_breaker(l, breaker_verdict::failure, lost.error, wakes);

@@ -72,7 +72,7 @@ void pool_core::want_overflow(wake_list& wakes) {
         return;
     ++overflow_;
     const std::string id = options_.name + "/overflow-" + std::to_string(++overflow_number_);
-    const auto w = std::make_shared<worker>(id, true, options_.breaker);
+    const auto w = std::make_shared<worker>(*this, id, true, options_.breaker);
     workers_.push_back(w);
     wakes.defer([self = shared_from_this(), w] { self->start_overflow(w); });
 }

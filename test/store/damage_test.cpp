@@ -49,6 +49,7 @@ LIFEGUARD_TEST(rows_that_break_a_rule_are_named) {
              damaged{"UPDATE jobs SET state = 2", "no live job has this state"},
              damaged{"UPDATE jobs SET state = 77", "there is no such state"},
              damaged{"UPDATE jobs SET payload = x'ff'", "payload is not text"},
+             damaged{"UPDATE jobs SET unique_key = x'ff'", "unique_key is not text"},
              damaged{"UPDATE finished SET state = 6", "no job here has this state"},
              damaged{"UPDATE finished SET result = '{'", "result is not JSON"},
              damaged{"UPDATE finished SET result = NULL", "result is not JSON"},

@@ -15,8 +15,9 @@ struct change {
     enum class kind { push, settle, remove };
     kind what = kind::push;
     job_record* job = nullptr;
-    settlement how;           ///< of `settle`
-    std::exception_ptr error; ///< why it could not be stored
+    std::vector<job_record*> batch; ///< of a push of many: all of them, `job` being the first
+    settlement how;                 ///< of `settle`
+    std::exception_ptr error;       ///< why it could not be stored
 };
 
 /// A job that has been forgotten to make room, and whose row must go.

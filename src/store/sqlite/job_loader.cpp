@@ -22,6 +22,7 @@ enum column {
     column_max_attempts,
     column_payload,
     column_attempted_at,
+    column_unique_key,
     column_attempt,
     column_delivery,
     column_crashes,
@@ -33,7 +34,7 @@ enum column {
 
 const std::string common_columns =
     "seq, id, kind, queue, priority, created_at, timeout, max_attempts, payload, attempted_at, "
-    "attempt, delivery, crashes, state";
+    "unique_key, attempt, delivery, crashes, state";
 
 // As deep as queue_options lets payloads be: writing JSON recurses.
 constexpr unsigned result_depth_max = 2000;
@@ -153,6 +154,7 @@ std::unique_ptr<job_record> job_loader::read_job(const statement& s) {
     job->payload = s.text(column_payload);
     if (!s.is_null(column_attempted_at))
         job->attempted_at = wall(s.number(column_attempted_at));
+    read_unique_key(s, *job);
     const std::int64_t state = s.number(column_state);
     require(state >= 0 && state <= static_cast<std::int64_t>(job_state::discarded),
             "there is no such state");
@@ -160,6 +162,15 @@ std::unique_ptr<job_record> job_loader::read_job(const statement& s) {
     job->available_since = now_;
     last_row_ = std::max(last_row_, row_);
     return job;
+}
+
+void job_loader::read_unique_key(const statement& s, job_record& job) {
+    if (s.is_null(column_unique_key))
+        return;
+    require(s.type(column_unique_key) == SQLITE_TEXT, "unique_key is not text");
+    const std::string_view key = s.text(column_unique_key);
+    job.unique = std::make_unique<unique_claim>(
+        job, std::string(key), index_.uniques().hash(job.kind->name, key, job.payload));
 }
 
 void job_loader::read_live(std::int64_t losses) {

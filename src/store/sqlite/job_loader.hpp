@@ -25,6 +25,7 @@ class job_loader {
     void read_live(std::int64_t losses);
     void read_final(const char* table);
     std::unique_ptr<job_record> read_job(const statement& s);
+    void read_unique_key(const statement& s, job_record& job);
     void read_errors(job_record& job);
     kind_entry& kind_of(std::int64_t number);
     queue_entry& queue_of(std::int64_t number);

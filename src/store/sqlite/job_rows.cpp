@@ -15,8 +15,8 @@ std::int64_t nanoseconds(wall_time at) {
 std::string final_insert(const char* table) {
     return std::string("INSERT OR REPLACE INTO ") + table +
            " (seq, id, kind, queue, priority, created_at, timeout, max_attempts, payload, "
-           "attempted_at, attempt, delivery, crashes, state, finished_at, result) "
-           "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+           "attempted_at, unique_key, attempt, delivery, crashes, state, finished_at, result) "
+           "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 }
 
 std::size_t index_of(job_record::table table) noexcept {
@@ -37,8 +37,8 @@ std::array<unsigned char, 16> bytes_of(const job_id& id) noexcept {
 job_rows::job_rows(database& db)
     : insert_live_(db.prepare(
           "INSERT INTO jobs (seq, id, kind, queue, priority, created_at, timeout, max_attempts, "
-          "payload, attempted_at, attempt, delivery, crashes, state, due) "
-          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")),
+          "payload, attempted_at, unique_key, attempt, delivery, crashes, state, due) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")),
       update_live_(db.prepare("UPDATE jobs SET attempted_at = ?, attempt = ?, delivery = ?, "
                               "crashes = ?, state = ?, due = ? WHERE seq = ?")),
       insert_finished_(db.prepare(final_insert("finished"))),
@@ -60,7 +60,11 @@ void job_rows::write(const change& c) {
     const job_record& job = *c.job;
     switch (c.what) {
     case change::kind::push:
-        return insert_live(job, job.attempt, job.state, job.due);
+        if (c.batch.empty())
+            return insert_live(job, job.attempt, job.state, job.due);
+        for (const job_record* one : c.batch)
+            insert_live(*one, one->attempt, one->state, one->due);
+        return;
     case change::kind::settle:
         return settle(job, c.how);
     case change::kind::remove:
@@ -86,7 +90,7 @@ void job_rows::settle(const job_record& job, const settlement& s) {
             .run();
     } else {
         erase(job.written, job.row);
-        insert_live(job, s.attempt, s.state, s.due);
+        insert_live(job, s.attempt, s.state, s.due, s.max_attempts);
     }
     if (s.forget && job.errors)
         forget_errors(job.row);
@@ -113,19 +117,25 @@ void bind_job(statement& into, const job_record& job, const Id& id, std::int64_t
         into.bind_null(10);
     else
         into.bind(10, nanoseconds(job.attempted_at));
+    if (job.unique)
+        into.bind(11, job.unique->key);
+    else
+        into.bind_null(11);
 }
 
 } // namespace
 
 void job_rows::insert_live(const job_record& job, std::uint32_t attempt, job_state state,
-                           std::int64_t due) {
+                           std::int64_t due, std::uint32_t max_attempts) {
     const auto id = bytes_of(job.id);
     bind_job(insert_live_, job, id, number_of(*job.kind), number_of(*job.queue));
-    insert_live_.bind(11, std::int64_t{attempt})
-        .bind(12, delivery_column(job))
-        .bind(13, std::int64_t{job.crashes})
-        .bind(14, static_cast<std::int64_t>(state))
-        .bind(15, due)
+    if (max_attempts != 0)
+        insert_live_.bind(8, std::int64_t{max_attempts});
+    insert_live_.bind(12, std::int64_t{attempt})
+        .bind(13, delivery_column(job))
+        .bind(14, std::int64_t{job.crashes})
+        .bind(15, static_cast<std::int64_t>(state))
+        .bind(16, due)
         .run();
 }
 
@@ -138,15 +148,15 @@ void job_rows::insert_final(const job_record& job, const settlement& s) {
                                    ? s.result.dump(-1, ' ', false, json::error_handler_t::replace)
                                    : std::string();
     bind_job(into, job, id, number_of(*job.kind), number_of(*job.queue));
-    into.bind(11, std::int64_t{s.attempt})
-        .bind(12, std::int64_t{job.delivery})
-        .bind(13, std::int64_t{job.crashes})
-        .bind(14, static_cast<std::int64_t>(s.state))
-        .bind(15, nanoseconds(s.at));
+    into.bind(12, std::int64_t{s.attempt})
+        .bind(13, std::int64_t{job.delivery})
+        .bind(14, std::int64_t{job.crashes})
+        .bind(15, static_cast<std::int64_t>(s.state))
+        .bind(16, nanoseconds(s.at));
     if (s.state == job_state::completed)
-        into.bind(16, result);
+        into.bind(17, result);
     else
-        into.bind_null(16);
+        into.bind_null(17);
     into.run();
 }
 

@@ -31,8 +31,9 @@ class job_rows {
     void rolled_back();
 
   private:
+    /// `max_attempts`: zero for those that the job has.
     void insert_live(const job_record& job, std::uint32_t attempt, job_state state,
-                     std::int64_t due);
+                     std::int64_t due, std::uint32_t max_attempts = 0);
     void insert_final(const job_record& job, const settlement& s);
     void settle(const job_record& job, const settlement& s);
     void erase(job_record::table from, std::int64_t row);

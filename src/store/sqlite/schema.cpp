@@ -50,8 +50,7 @@ CREATE TABLE jobs (
     payload TEXT NOT NULL,
     snoozes INTEGER,       -- not used yet
     cancel_asked_at INTEGER, -- not used yet
-    unique_key BLOB,       -- not used yet
-    unique_until INTEGER,  -- not used yet
+    unique_key TEXT,
     progress TEXT,         -- not used yet
     meta TEXT              -- not used yet
 );
@@ -74,8 +73,7 @@ CREATE TABLE finished (
     payload TEXT NOT NULL,
     result TEXT,
     snoozes INTEGER,      -- not used yet
-    unique_key BLOB,      -- not used yet
-    unique_until INTEGER, -- not used yet
+    unique_key TEXT,
     progress TEXT,        -- not used yet
     meta TEXT             -- not used yet
 );
@@ -98,8 +96,7 @@ CREATE TABLE discarded (
     payload TEXT NOT NULL,
     result TEXT,
     snoozes INTEGER,      -- not used yet
-    unique_key BLOB,      -- not used yet
-    unique_until INTEGER, -- not used yet
+    unique_key TEXT,
     progress TEXT,        -- not used yet
     meta TEXT             -- not used yet
 );

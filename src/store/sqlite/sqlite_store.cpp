@@ -82,13 +82,26 @@ void sqlite_job_store::context_gone() noexcept {
 
 // --- changes, with the engine's lock held
 
-void sqlite_job_store::push(std::unique_ptr<job_record> owned, std::int64_t wall_now, wake_list&) {
+job_record& sqlite_job_store::announce(std::unique_ptr<job_record> owned, std::int64_t wall_now) {
+    owned->row = ++last_row_;
     job_record& job = index().announce(std::move(owned));
     ++job.queue->reserved; // its place, until it is counted
-    job.row = ++last_row_;
     job.state = job.due > wall_now ? job_state::scheduled : job_state::available;
+    return job;
+}
+
+void sqlite_job_store::push(std::unique_ptr<job_record> owned, std::int64_t wall_now, wake_list&) {
     change c;
-    c.job = &job;
+    c.job = &announce(std::move(owned), wall_now);
+    add(std::move(c));
+}
+
+void sqlite_job_store::push(std::vector<std::unique_ptr<job_record>> jobs, std::int64_t wall_now,
+                            wake_list&) {
+    change c;
+    for (std::unique_ptr<job_record>& job : jobs)
+        c.batch.push_back(&announce(std::move(job), wall_now));
+    c.job = c.batch.front();
     add(std::move(c));
 }
 
@@ -108,8 +121,7 @@ void sqlite_job_store::settle(job_record& job, settlement&& s, wake_list&) {
 }
 
 void sqlite_job_store::remove(job_record& job, wake_list&) {
-    job.settling = true;
-    job_index::pin(job); // room may be made at its cost meanwhile
+    index().suspend(job);
     change c;
     c.what = change::kind::remove;
     c.job = &job;
@@ -173,7 +185,8 @@ void sqlite_job_store::tell(writer::group& changes) {
 void sqlite_job_store::conclude(change& c, std::int64_t wall_now, wake_list& wakes) {
     switch (c.what) {
     case change::kind::push:
-        return conclude_push(c, wall_now, wakes);
+        return c.batch.empty() ? conclude_push(c, wall_now, wakes)
+                               : conclude_batch(c, wall_now, wakes);
     case change::kind::settle:
         return conclude_settle(c, wakes);
     case change::kind::remove:
@@ -192,6 +205,23 @@ void sqlite_job_store::conclude_push(const change& c, std::int64_t wall_now, wak
     job.written = job_record::table::live;
     index().admit(job, wall_now);
     listener().job_pushed(job, wakes);
+}
+
+void sqlite_job_store::conclude_batch(const change& c, std::int64_t wall_now, wake_list& wakes) {
+    for (job_record* job : c.batch) {
+        --job->queue->reserved;
+        job->written = job_record::table::live;
+        if (!c.error)
+            index().admit(*job, wall_now);
+    }
+    for (job_record* job : c.batch) {
+        if (!c.error) { // the most urgent of all is taken first
+            listener().job_pushed(*job, wakes);
+        } else {
+            listener().push_failed(*job, c.error, wakes);
+            index().retract(*job);
+        }
+    }
 }
 
 void sqlite_job_store::conclude_settle(change& c, wake_list& wakes) {
@@ -213,15 +243,12 @@ void sqlite_job_store::conclude_settle(change& c, wake_list& wakes) {
 
 void sqlite_job_store::conclude_remove(const change& c, wake_list& wakes) {
     job_record& job = *c.job;
-    job.settling = false;
-    if (c.error && !job.removed) {
-        listener().change_failed(job, c.error, wakes);
-    } else {
-        listener().job_removed(job, wakes);
-        if (!job.removed)
-            index().remove(job);
+    if (c.error) {
+        index().resume(job);
+        return listener().change_failed(job, c.error, wakes);
     }
-    index().unpin(job);
+    listener().job_removed(job, wakes);
+    index().remove(job);
 }
 
 void sqlite_job_store::retry() {

@@ -29,6 +29,8 @@ class sqlite_job_store final : public job_store, private job_index::trim_listene
     std::string_view name() const noexcept override { return "sqlite"; }
 
     void push(std::unique_ptr<job_record> job, std::int64_t wall_now, wake_list& wakes) override;
+    void push(std::vector<std::unique_ptr<job_record>> jobs, std::int64_t wall_now,
+              wake_list& wakes) override;
     void start(job_record& job) override;
     void settle(job_record& job, settlement&& s, wake_list& wakes) override;
     void remove(job_record& job, wake_list& wakes) override;
@@ -44,11 +46,13 @@ class sqlite_job_store final : public job_store, private job_index::trim_listene
                 std::vector<log_record>& said);
     void make_metrics();
 
+    job_record& announce(std::unique_ptr<job_record> job, std::int64_t wall_now);
     void add(change&& c);
     void written(writer::group changes);
     void tell(writer::group& changes);
     void conclude(change& c, std::int64_t wall_now, wake_list& wakes);
     void conclude_push(const change& c, std::int64_t wall_now, wake_list& wakes);
+    void conclude_batch(const change& c, std::int64_t wall_now, wake_list& wakes);
     void conclude_settle(change& c, wake_list& wakes);
     void conclude_remove(const change& c, wake_list& wakes);
     void note_health(const writer::group& changes, wake_list& wakes);
