@@ -102,6 +102,14 @@ class queue_core final : public store_listener,
                                       bool reserved = false);
     job_record& push(std::unique_ptr<job_record> job, wake_list& wakes);
 
+    // --- queues that are paused, and draining
+
+    static asio::awaitable<void> set_pause(std::shared_ptr<queue_core> self, std::string name,
+                                           bool paused, duration length);
+    /// While it drains, every new job is refused. Takes the lock itself.
+    void set_draining(bool on);
+    queue_status status_of(const std::string& name) const;
+
     // --- the life of an executing job
 
     /// Charges the attempt.
@@ -189,9 +197,12 @@ class queue_core final : public store_listener,
     void job_returned(job_record& job, const settlement& s, wake_list& wakes) override;
     void job_removed(job_record& job, wake_list& wakes) override;
     void change_failed(job_record& job, const std::exception_ptr& why, wake_list& wakes) override;
+    void pause_settled(pause_request& r, const std::exception_ptr& failed,
+                       wake_list& wakes) override;
     void retry_planned(wake_list& wakes) override { hurry_upkeep(wakes); }
     kind_entry& stored_kind(std::string_view name) override { return kind(name); }
     queue_entry& stored_queue(std::string_view name) override { return queue(name); }
+    void stored_pause(queue_entry& queue, std::int64_t until) override;
 
     // context_bound
     void context_shutdown() noexcept override;
@@ -231,6 +242,9 @@ class queue_core final : public store_listener,
                        const std::exception_ptr& thrown);
     static void answer_changed(job_record& job, const std::exception_ptr& failed, wake_list& wakes);
     std::int64_t retry_due(unsigned attempt);
+    void apply_pause(queue_entry& queue, bool paused, std::int64_t until, wake_list& wakes);
+    void end_pauses(wake_list& wakes);
+    std::optional<std::int64_t> next_pause_end() const noexcept;
     time_point next_tick() const;
     void hurry_upkeep(wake_list& wakes);
     void detach(result_waiter& w);
@@ -253,6 +267,8 @@ class queue_core final : public store_listener,
     duration wall_offset_{};
     time_point wall_read_at_ = time_point::min();
     std::shared_ptr<class upkeep_deadline> upkeep_;
+    std::vector<queue_entry*> timed_pauses_; // paused, and this ends by itself
+    bool draining_ = false;
 };
 
 } // namespace lifeguard::detail

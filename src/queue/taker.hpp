@@ -10,6 +10,9 @@ class taker {
     /// A queue that it is registered with has something ready: takes what it wants, if anything.
     /// Called with the engine's lock held.
     virtual void offer(wake_list& wakes) = 0;
+    /// The queue has been paused: gives back what has been taken from it and not been started.
+    /// Called with the engine's lock held.
+    virtual void queue_paused(queue_entry&, wake_list&) {}
 
   protected:
     ~taker() = default;

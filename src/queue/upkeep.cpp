@@ -76,6 +76,7 @@ constexpr std::size_t batch_max = 500;
 void queue_core::tick(wake_list& wakes) {
     if (store_->next_retry() <= at_.now)
         store_->retry();
+    end_pauses(wakes);
     for (std::size_t n = 0; n < batch_max; ++n) {
         job_record* job = index().make_due(at_.wall_ns());
         if (job == nullptr)
@@ -96,7 +97,9 @@ void queue_core::tick(wake_list& wakes) {
 
 time_point queue_core::next_tick() const {
     time_point next = store_->next_retry();
-    if (const auto due = store_->index().next_due()) {
+    for (const auto due : {store_->index().next_due(), next_pause_end()}) {
+        if (!due)
+            continue;
         const auto sleep = std::chrono::nanoseconds(*due - at_.wall_ns());
         next =
             std::min(next, at_.now + std::clamp<duration>(sleep, duration::zero(), longest_sleep));

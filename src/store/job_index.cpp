@@ -31,7 +31,7 @@ bool wants(const take_filter& filter, const kind_entry& kind) noexcept {
 
 /// The job of `queue` that is to be taken first, or null.
 job_record* first_of(queue_entry& queue, const take_filter& filter) noexcept {
-    if (queue.ready == 0)
+    if (queue.takeable() == 0)
         return nullptr;
     job_record* best = nullptr;
     for (const auto& lane : queue.lanes) {

@@ -155,7 +155,7 @@ class pool_core final : public taker,
     /// Throws when no breaker that could would admit a job of the kind.
     void refuse_when_tripped(const kind_entry& kind);
     /// Throws when the caller will not wait and would have to.
-    void refuse_when_busy(const execute_options& how, const kind_entry& kind);
+    void refuse_when_busy(const execute_options& how, const job_record& job);
     void await_worker(execution& e, const job_record& job, duration checkout_wait);
     void await_checkout(execution& e, time_point until);
     /// Gives an available job to the worker that the caller asks for. False: to nobody.
@@ -180,6 +180,7 @@ class pool_core final : public taker,
 
     // taker
     void offer(wake_list& wakes) override;
+    void queue_paused(queue_entry& queue, wake_list& wakes) override;
     // context_bound
     void context_shutdown() noexcept override;
 

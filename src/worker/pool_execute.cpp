@@ -19,7 +19,7 @@ job_id pool_core::submit(new_job&& job, const execute_options& how, execution& e
     refuse_when_stopped();
     auto record = jobs_->admit(std::move(job), queue_for(job), 1);
     refuse_when_tripped(*record->kind);
-    refuse_when_busy(how, *record->kind);
+    refuse_when_busy(how, *record);
     const job_id id = record->id;
     queue_core::add_waiter(*record, e);
     executions_.push_back(e);

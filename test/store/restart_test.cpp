@@ -51,6 +51,32 @@ LIFEGUARD_TEST(CRASH_01_a_new_file_is_empty_and_can_be_used_twice) {
     BOOST_TEST(q.take().id == id);
 }
 
+LIFEGUARD_TEST(CRASH_04_paused_queues_are_paused_after_a_crash) {
+    const auto file = new_database();
+    queue_fixture q(ctx, in_file(file));
+    for (const char* name : {"for ever", "for an hour", "for a minute", "resumed"}) {
+        q.push(name);
+        ctx.await(q.queue.pause(name));
+    }
+    ctx.await(q.queue.pause("for an hour", 1h));
+    ctx.await(q.queue.pause("for a minute", 1min));
+    ctx.await(q.queue.pause("never used"));
+    ctx.await(q.queue.resume("resumed"));
+    const auto remains = killed_now(file);
+    ctx.advance(2min);
+    queue_fixture again(ctx, in_file(remains));
+    const auto taken_from = [&](const char* name) { return again.take(1, name).size(); };
+    BOOST_TEST(taken_from("for ever") == 0u);
+    BOOST_TEST(taken_from("for an hour") == 0u);
+    BOOST_TEST(taken_from("for a minute") == 1u); // it ended by itself
+    BOOST_TEST(taken_from("resumed") == 1u);
+    BOOST_TEST(again.queue.status("never used").paused);
+    BOOST_TEST(!again.queue.status("for ever").paused_until.has_value());
+    ctx.advance(58min);
+    BOOST_TEST(taken_from("for an hour") == 1u);
+    BOOST_TEST(taken_from("for ever") == 0u);
+}
+
 LIFEGUARD_TEST(CRASH_04_every_state_is_what_it_was) {
     const auto file = new_database();
     std::vector<job_info> before;

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "store/pause_request.hpp"
 #include "store/settlement.hpp"
 
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,10 +14,11 @@ namespace lifeguard::detail {
 /// Something that is to be stored. The job's record stays where it is meanwhile, and nobody changes
 /// those of its members that are written: so they may be read without the engine's lock.
 struct change {
-    enum class kind { push, settle, remove };
+    enum class kind { push, settle, remove, pause };
     kind what = kind::push;
-    job_record* job = nullptr;
-    settlement how;           ///< of `settle`
+    job_record* job = nullptr; ///< null: `pause` has none
+    settlement how;            ///< of `settle`
+    std::shared_ptr<pause_request> pause;
     std::exception_ptr error; ///< why it could not be stored
 };
 

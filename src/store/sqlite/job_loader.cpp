@@ -83,30 +83,38 @@ void job_loader::require(bool ok, const char* rule) const {
 }
 
 void job_loader::read_names() {
-    const auto read = [this](const char* table, auto enter) {
+    const auto read = [this](const char* table, const char* more, auto enter) {
         table_ = table;
-        statement s = db_.prepare("SELECT number, name FROM " + std::string(table));
+        statement s = db_.prepare("SELECT number, name, " + std::string(more) + " FROM " + table);
         while (s.step()) {
             row_ = s.number(0);
             require(row_ > 0, "its number is not positive");
             try {
-                enter(row_, s.text(1));
+                enter(row_, s.text(1), s);
             } catch (const error& e) {
                 throw error(static_cast<errc>(e.code().value()),
                             "file '" + db_.path() + "': table " + table + ": " + e.detail());
             }
         }
     };
-    read("kinds", [this](std::int64_t number, std::string_view name) {
+    read("kinds", "0", [this](std::int64_t number, std::string_view name, const statement&) {
         kind_entry& entry = names_.stored_kind(name);
         kinds_.emplace(number, &entry);
         rows_.know(entry, number);
     });
-    read("queues", [this](std::int64_t number, std::string_view name) {
+    const auto enter_queue = [this](std::int64_t number, std::string_view name,
+                                    const statement& s) {
         queue_entry& entry = names_.stored_queue(name);
         queues_.emplace(number, &entry);
         rows_.know(entry, number);
-    });
+        const std::int64_t paused = s.number(2);
+        const std::int64_t until = s.number(3); // null is 0
+        require(paused == 0 || paused == 1, "paused is not 0 or 1");
+        require(until >= 0, "paused_until is negative");
+        if (paused == 1)
+            names_.stored_pause(entry, until);
+    };
+    read("queues", "paused, paused_until", enter_queue);
 }
 
 kind_entry& job_loader::kind_of(std::int64_t number) {

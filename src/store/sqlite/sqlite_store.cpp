@@ -116,6 +116,13 @@ void sqlite_job_store::remove(job_record& job, wake_list&) {
     add(std::move(c));
 }
 
+void sqlite_job_store::set_pause(std::shared_ptr<pause_request> r, wake_list&) {
+    change c;
+    c.what = change::kind::pause;
+    c.pause = std::move(r);
+    add(std::move(c));
+}
+
 void sqlite_job_store::add(change&& c) {
     if (under_way_++ == 0 && !gone_)
         work_ = asio::prefer(shared()->executor, asio::execution::outstanding_work.tracked);
@@ -178,6 +185,8 @@ void sqlite_job_store::conclude(change& c, std::int64_t wall_now, wake_list& wak
         return conclude_settle(c, wakes);
     case change::kind::remove:
         return conclude_remove(c, wakes);
+    case change::kind::pause:
+        return listener().pause_settled(*c.pause, c.error, wakes);
     }
 }
 

@@ -32,6 +32,7 @@ class sqlite_job_store final : public job_store, private job_index::trim_listene
     void start(job_record& job) override;
     void settle(job_record& job, settlement&& s, wake_list& wakes) override;
     void remove(job_record& job, wake_list& wakes) override;
+    void set_pause(std::shared_ptr<pause_request> r, wake_list& wakes) override;
     time_point next_retry() const noexcept override { return retry_at_; }
     void retry() override;
     bool drain() override { return writer_.drain(); }
