@@ -3,6 +3,7 @@
 #include <lifeguard/backoff.hpp>
 #include <lifeguard/handler.hpp>
 #include <lifeguard/job.hpp>
+#include <lifeguard/job_inspection.hpp>
 #include <lifeguard/store.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -200,6 +201,15 @@ class job_queue {
 
     /// A job as it is now; empty when it is unknown, or forgotten.
     std::optional<job_info> find(job_id id) const;
+    /// Jobs in the order of submission, a page at a time. The order never changes, and a job keeps
+    /// its place whatever becomes of it; one that comes or goes while you turn pages may be on them
+    /// or not, all others are, once.
+    ///
+    /// Costs about 0.1 us for each job that is looked at, listed or not; after every 1,000 of them
+    /// others have their turn. No file is read. Errors: `invalid_option`.
+    asio::awaitable<job_page> list(list_options options = list_options());
+    /// Why a job does not run; empty when it is unknown.
+    std::optional<job_explanation> explain(job_id id) const;
     /// Zeros for a queue that nobody has named yet.
     queue_counts counts(const std::string& queue) const;
     /// The names of the queues, sorted.

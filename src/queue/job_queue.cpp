@@ -378,6 +378,19 @@ std::optional<job_info> job_queue::find(job_id id) const {
     return core_->describe(*job);
 }
 
+asio::awaitable<job_page> job_queue::list(list_options options) {
+    return queue_core::list(core_, std::move(options));
+}
+
+std::optional<job_explanation> job_queue::explain(job_id id) const {
+    const std::lock_guard lock(core_->shared().mutex);
+    core_->read_clock();
+    const job_record* job = core_->index().find(id);
+    if (job == nullptr)
+        return std::nullopt;
+    return core_->explain(*job);
+}
+
 queue_counts job_queue::counts(const std::string& queue) const {
     const std::lock_guard lock(core_->shared().mutex);
     return core_->counts_of(queue);

@@ -187,6 +187,10 @@ class queue_core final : public store_listener,
     asio::awaitable<void> run_upkeep();
 
     job_info describe(const job_record& job) const;
+    /// The same without its texts.
+    job_info summarize(const job_record& job) const;
+    static asio::awaitable<job_page> list(std::shared_ptr<queue_core> self, list_options options);
+    job_explanation explain(const job_record& job);
     queue_counts counts_of(const std::string& queue) const;
 
     // store_listener
@@ -243,7 +247,11 @@ class queue_core final : public store_listener,
     static void answer_changed(job_record& job, const std::exception_ptr& failed, wake_list& wakes);
     std::int64_t retry_due(unsigned attempt);
     void apply_pause(queue_entry& queue, bool paused, std::int64_t until, wake_list& wakes);
+    bool list_some(const list_options& options, std::int64_t& after, job_page& page);
+    bool explain_takers(const job_record& job, job_explanation& e);
+    wall_time wall_of(time_point t) const noexcept;
     void end_pauses(wake_list& wakes);
+    void prune();
     std::optional<std::int64_t> next_pause_end() const noexcept;
     time_point next_tick() const;
     void hurry_upkeep(wake_list& wakes);
@@ -269,6 +277,7 @@ class queue_core final : public store_listener,
     std::shared_ptr<class upkeep_deadline> upkeep_;
     std::vector<queue_entry*> timed_pauses_; // paused, and this ends by itself
     bool draining_ = false;
+    time_point prune_after_ = time_point::min();
 };
 
 } // namespace lifeguard::detail

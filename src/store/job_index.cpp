@@ -59,8 +59,8 @@ job_index::job_index(retention keep)
 job_index::~job_index() {
     schedule_.clear();
     leases_.clear();
-    finished_.clear();
-    discarded_.clear();
+    for (place_list& its : kept_)
+        its.clear();
     jobs_.clear_and_dispose(std::default_delete<job_record>());
     for (void* memory : spare_records_)
         ::operator delete(memory);
@@ -101,6 +101,9 @@ job_record& job_index::announce(std::unique_ptr<job_record> owned) {
     job_record& job = *owned.release(); // from here the table owns it
     jobs_.insert(job);
     job.sequence = ++sequence_;
+    last_row_ = job.row == 0 ? last_row_ + 1 : std::max(last_row_, job.row);
+    job.row = job.row == 0 ? last_row_ : job.row;
+    order_.add(job);
     return job;
 }
 
@@ -117,6 +120,7 @@ void job_index::admit(job_record& job, std::int64_t wall_now) {
 }
 
 void job_index::retract(job_record& job) noexcept {
+    order_.remove(job);
     jobs_.erase(jobs_.iterator_to(job));
     destroy(job);
 }
@@ -125,12 +129,12 @@ job_record& job_index::restore(std::unique_ptr<job_record> owned) {
     job_record& job = announce(std::move(owned));
     job.stored = true;
     ++job.queue->counts[static_cast<std::size_t>(job.state)];
-    if (job.state == job_state::discarded)
-        discarded_.push_back(job);
-    else if (is_final(job.state))
-        finished_.push_back(job);
-    else
+    if (is_final(job.state)) {
+        keep(job);
+        weigh(job);
+    } else {
         attach(job);
+    }
     return job;
 }
 
@@ -172,8 +176,8 @@ job_record* job_index::peek(std::span<queue_entry* const> queues, bool strict,
 }
 
 void job_index::take(job_record& job) {
-    if (job.state == job_state::discarded)
-        discarded_.erase(discarded_.iterator_to(job));
+    if (is_final(job.state))
+        unkeep(job);
     else
         detach(job);
     set_state(job, job_state::executing);
@@ -240,22 +244,18 @@ void job_index::postpone(job_record& job, job_state state, std::int64_t due) {
 void job_index::finish(job_record& job, job_state state) {
     detach(job);
     set_state(job, state);
-    if (state == job_state::discarded) {
-        discarded_.push_back(job);
-        trim(discarded_, keep_.discarded_max);
-    } else {
-        finished_.push_back(job);
-        trim(finished_, keep_.finished_max);
-    }
+    if (state != job_state::discarded)
+        job.sequence = ++sequence_; // completed and cancelled ones are forgotten in this order
+    keep(job);
+    trim();
 }
 
 void job_index::remove(job_record& job) {
-    if (job.state == job_state::discarded)
-        discarded_.erase(discarded_.iterator_to(job));
-    else if (is_final(job.state))
-        finished_.erase(finished_.iterator_to(job));
+    if (is_final(job.state))
+        unkeep(job);
     else
         detach(job);
+    order_.remove(job);
     --job.queue->counts[static_cast<std::size_t>(job.state)];
     jobs_.erase(jobs_.iterator_to(job));
     job.removed = true;
@@ -371,19 +371,6 @@ void job_index::detach(job_record& job) noexcept {
     case job_state::cancelled:
     case job_state::discarded:
         break;
-    }
-}
-
-void job_index::trim() {
-    trim(discarded_, keep_.discarded_max);
-    trim(finished_, keep_.finished_max);
-}
-
-void job_index::trim(place_list& kept, std::size_t limit) {
-    while (kept.size() > limit) {
-        if (trims_ != nullptr)
-            trims_->trimmed(kept.front());
-        remove(kept.front());
     }
 }
 

@@ -38,7 +38,8 @@ class store_listener {
     virtual void pause_settled(pause_request& r, const std::exception_ptr& failed,
                                wake_list& wakes) = 0;
 
-    /// `next_retry` has a new answer.
+    /// There is something to do, or will be earlier than so far: of `next_retry`, or of the
+    /// index's `next_prune`.
     virtual void retry_planned(wake_list& wakes) = 0;
 
     /// The entries of names that the store has kept. Throw `error`, as for names that are new.
@@ -83,6 +84,9 @@ class job_store {
 
     /// Pauses a queue, or ends that.
     virtual void set_pause(std::shared_ptr<pause_request> r, wake_list& wakes) = 0;
+
+    /// The index has forgotten jobs that were too old, or too much.
+    virtual void pruned() {}
 
     /// When what could not be stored, and must be, is to be tried again; max: nothing is.
     virtual time_point next_retry() const noexcept { return time_point::max(); }

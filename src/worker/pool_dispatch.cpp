@@ -15,8 +15,8 @@ bool pool_core::may_have_more(worker& w) { return w.alive && !w.stopping && room
 
 /// The first permanent worker that may, from number `at` on, which becomes its number.
 worker* pool_core::permanent_from(std::uint64_t& at) {
-    for (std::size_t tried = 0; tried < options_.size; ++tried, ++at) {
-        at %= options_.size; // permanent workers come first in the list
+    for (std::size_t tried = 0; tried < permanent_; ++tried, ++at) {
+        at %= permanent_; // permanent workers come first in the list
         if (may_have_more(*workers_[at]))
             return workers_[at].get();
     }

@@ -144,6 +144,61 @@ LIFEGUARD_TEST(the_order_is_kept) {
             BOOST_TEST(q.take().id == id);
 }
 
+LIFEGUARD_TEST(what_is_too_old_goes_from_the_file_though_nothing_else_is_stored) {
+    auto file = new_database();
+    file.keep_for.completed = 60s;
+    file.keep_for.discarded = 90s;
+    queue_fixture q(ctx, in_file(file));
+    for (int i = 0; i < 1200; ++i) {
+        q.push(new_job("k"));
+        q.complete(q.take());
+    }
+    const job_id dead = q.push(new_job("k"));
+    ctx.await(q.queue.discard(dead, q.take().token, "no good"));
+    shell s(file.path);
+    BOOST_TEST(s.ask("SELECT count(*) FROM finished") == "1200");
+    ctx.advance(61s);
+    BOOST_TEST(q.counts() == "discarded 1");
+    BOOST_TEST(s.ask("SELECT count(*) FROM finished") == "0");
+    BOOST_TEST(s.ask("SELECT count(*) FROM errors") == "1");
+    const auto remains = killed_now(file);
+    ctx.advance(30s);
+    BOOST_TEST(s.ask("SELECT count(*) FROM all_jobs") == "0");
+    BOOST_TEST(s.ask("SELECT count(*) FROM errors") == "0");
+    queue_fixture again(ctx, in_file(remains)); // it grew too old while nobody had the file
+    ctx.advance(1s);
+    BOOST_TEST(again.counts().empty());
+    BOOST_TEST(shell(remains.path).ask("SELECT count(*) FROM all_jobs") == "0");
+}
+
+LIFEGUARD_TEST(a_list_goes_on_where_it_was_after_a_restart) {
+    const auto file = new_database();
+    std::vector<job_id> ids;
+    list_options options;
+    options.limit = 10;
+    {
+        queue_fixture q(ctx, in_file(file));
+        for (int i = 0; i < 30; ++i)
+            ids.push_back(q.push(i % 10));
+        for (int i = 0; i < 9; ++i)
+            q.complete(q.take());
+        const taken_job t = q.take();
+        ctx.await(q.queue.discard(t.id, t.token, "no good"));
+        options.after = ctx.await(q.queue.list(options)).next;
+        BOOST_TEST(options.after == 10);
+    }
+    queue_fixture q(ctx, in_file(file));
+    ids.push_back(q.push(0));
+    options.limit = 100;
+    const job_page page = ctx.await(q.queue.list(options));
+    BOOST_TEST(page.next == 0);
+    std::vector<job_id> listed;
+    for (const job_info& job : page.jobs)
+        listed.push_back(job.id);
+    BOOST_TEST(listed == std::vector<job_id>(ids.begin() + 10, ids.end()),
+               boost::test_tools::per_element());
+}
+
 LIFEGUARD_TEST(what_is_forgotten_is_forgotten_in_the_file_too) {
     auto file = new_database();
     file.finished_max = 3;

@@ -65,14 +65,13 @@ job_loader::job_loader(database& db, job_index& index, store_listener& names, jo
       now_(now),
       errors_(db.prepare("SELECT attempt, at, text FROM errors WHERE seq = ? ORDER BY number")) {}
 
-std::int64_t job_loader::load(std::int64_t losses) {
+void job_loader::load(std::int64_t losses) {
     read_names();
     read_live(losses);
     // In the order in which they are to be forgotten.
     read_final("finished");
     read_final("discarded");
     index_.trim();
-    return last_row_;
 }
 
 void job_loader::require(bool ok, const char* rule) const {
@@ -91,6 +90,8 @@ void job_loader::read_names() {
             require(row_ > 0, "its number is not positive");
             try {
                 enter(row_, s.text(1), s);
+            } catch (const sqlite_error&) {
+                throw; // says it all
             } catch (const error& e) {
                 throw error(static_cast<errc>(e.code().value()),
                             "file '" + db_.path() + "': table " + table + ": " + e.detail());
@@ -133,6 +134,7 @@ std::unique_ptr<job_record> job_loader::read_job(const statement& s) {
     row_ = s.number(column_seq);
     const std::string_view id = s.text(column_id);
     require(row_ > 0, "seq is not positive");
+    require(row_ < std::numeric_limits<std::int64_t>::max() / 2, "seq is too large");
     require(id.size() == 16, "id is not 16 bytes");
     auto job = index_.make_record();
     job->row = row_;
@@ -166,7 +168,6 @@ std::unique_ptr<job_record> job_loader::read_job(const statement& s) {
             "there is no such state");
     job->state = static_cast<job_state>(state);
     job->available_since = now_;
-    last_row_ = std::max(last_row_, row_);
     return job;
 }
 

@@ -50,7 +50,8 @@ database& ready(database& db, const sqlite_store_options& o) {
 } // namespace
 
 sqlite_job_store::sqlite_job_store(sqlite_store_options options)
-    : job_store({options.finished_max, options.discarded_max}),
+    : job_store({options.finished_max, options.discarded_max, options.keep_for,
+                 options.finished_bytes_max, options.discarded_bytes_max}),
       options_(checked(std::move(options))),
       ledger_(options_.path),
       db_(options_.path),
@@ -85,7 +86,6 @@ void sqlite_job_store::context_gone() noexcept {
 void sqlite_job_store::push(std::unique_ptr<job_record> owned, std::int64_t wall_now, wake_list&) {
     job_record& job = index().announce(std::move(owned));
     ++job.queue->reserved; // its place, until it is counted
-    job.row = ++last_row_;
     job.state = job.due > wall_now ? job_state::scheduled : job_state::available;
     change c;
     c.job = &job;

@@ -35,6 +35,7 @@ class sqlite_job_store final : public job_store, private job_index::trim_listene
     void set_pause(std::shared_ptr<pause_request> r, wake_list& wakes) override;
     time_point next_retry() const noexcept override { return retry_at_; }
     void retry() override;
+    void pruned() override { writer_.flush(); }
     bool drain() override { return writer_.drain(); }
     void context_gone() noexcept override;
 
@@ -60,7 +61,6 @@ class sqlite_job_store final : public job_store, private job_index::trim_listene
     ledger ledger_; // first: it is the lock
     database db_;
     job_rows rows_;
-    std::int64_t last_row_ = 0;
     logger log_;
     std::optional<metrics_scope> metrics_;
     counter* unmarked_ = nullptr; // attempts for which the ledger had no room
