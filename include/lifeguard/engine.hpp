@@ -47,6 +47,12 @@ struct engine_options {
     std::shared_ptr<metrics_registry> metrics;
 };
 
+/// What `engine::stop_within` answers.
+enum class stop_answer {
+    stopped,  ///< the engine has ended
+    deadline, ///< it is still stopping, and goes on with that
+};
+
 /// Reads options from JSON; docs/configuration.md lists the members. Errors: `malformed_json`,
 /// `invalid_option` naming the member, as "pools[0].size".
 engine_options parse_options(std::string_view text);
@@ -85,8 +91,13 @@ class engine {
     /// Errors and cancellation: as `supervisor::run`.
     asio::awaitable<void> run();
 
-    /// Stops the pools, then the queue, and returns when `run` is about to.
+    /// Stops the pools, then the queue, and returns when `run` is about to. From now on no pool
+    /// starts a job; what runs may finish for the `drain_wait` of its pool, which begins for all
+    /// pools at once, is cancelled then, and goes back unattempted.
     asio::awaitable<void> stop();
+    /// The same, waiting for `wait` at most. That this has passed cancels no job: whoever has had
+    /// enough may call again, wait longer, or leave.
+    asio::awaitable<stop_answer> stop_within(duration wait);
     void request_stop();
 
     /// Errors: `no_such_pool`.
@@ -111,6 +122,7 @@ class engine {
     class core;
     static asio::awaitable<void> run(std::shared_ptr<core> self);
     static asio::awaitable<void> stop(std::shared_ptr<core> self);
+    static asio::awaitable<stop_answer> stop_within(std::shared_ptr<core> self, duration wait);
 
     std::shared_ptr<core> core_;
 };

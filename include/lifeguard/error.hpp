@@ -37,6 +37,7 @@ enum class errc {
 
     // Limits and refusals under load.
     queue_full,
+    draining,             ///< new jobs are refused, those that are there go on
     pool_exhausted,       ///< no worker took the job within `checkout_wait`
     no_available_workers, ///< all workers are busy, and the caller would not wait
     breaker_open,         ///< the breaker, or every one that could admit the job, is open

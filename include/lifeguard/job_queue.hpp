@@ -3,6 +3,7 @@
 #include <lifeguard/backoff.hpp>
 #include <lifeguard/handler.hpp>
 #include <lifeguard/job.hpp>
+#include <lifeguard/job_inspection.hpp>
 #include <lifeguard/store.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -138,6 +139,13 @@ struct queue_counts {
     std::size_t waiting_for_handler = 0; ///< those among the available
 };
 
+/// What a queue lets through.
+struct queue_status {
+    bool paused = false;                   ///< nobody takes from it
+    std::optional<wall_time> paused_until; ///< when that ends by itself
+    bool draining = false;                 ///< no queue of the store accepts new jobs
+};
+
 /// The queues of one store. Use it alone - push, take, finish by token - or through an engine,
 /// whose worker pools take from it.
 ///
@@ -157,7 +165,7 @@ class job_queue {
     /// Stores a job and answers its id once it is durable. A full queue refuses it, or makes it
     /// wait for space. A unique job that is there already: the id of that one.
     /// Errors: `invalid_job`, `malformed_json`, `too_deep`, `payload_too_large`, `queue_full`,
-    /// `duplicate_id`, `unknown_kind`, `limit_reached`.
+    /// `duplicate_id`, `unknown_kind`, `limit_reached`, `draining`.
     /// Cancellation: while it waits for space nothing has been stored.
     asio::awaitable<job_id> push(new_job job, push_options options = push_options());
     /// As `push(parse_job(text))`.
@@ -241,8 +249,35 @@ class job_queue {
     /// Cancellation: the job goes on.
     asio::awaitable<json> result(job_id id);
 
+    /// Nobody takes from the queue until it is resumed, or for `length`: zero is until it is
+    /// resumed. What runs finishes, what a worker has taken and not started goes back; pushes and
+    /// `take_by_id` go on. Pausing a paused queue sets the end anew. Outlives the process where
+    /// jobs do.
+    /// Errors: `invalid_option`, `limit_reached`, those of the store.
+    /// Cancellation: the queue is paused nevertheless.
+    asio::awaitable<void> pause(std::string queue, duration length = duration::zero());
+    /// Ends a pause; those who wait in `take` are served at once. Nothing happens to a queue that
+    /// is not paused. Errors and cancellation: as `pause`.
+    asio::awaitable<void> resume(std::string queue);
+
+    /// While it is on, every new job is refused with `draining`, in all queues; jobs that are there
+    /// are taken and finished. Ends with the process.
+    void set_draining(bool on);
+
+    /// Neither paused nor draining for a queue that nobody has named yet.
+    queue_status status(const std::string& queue) const;
+
     /// A job as it is now; empty when it is unknown, or forgotten.
     std::optional<job_info> find(job_id id) const;
+    /// Jobs in the order of submission, a page at a time. The order never changes, and a job keeps
+    /// its place whatever becomes of it; one that comes or goes while you turn pages may be on them
+    /// or not, all others are, once.
+    ///
+    /// Costs about 0.1 us for each job that is looked at, listed or not; after every 1,000 of them
+    /// others have their turn. No file is read. Errors: `invalid_option`.
+    asio::awaitable<job_page> list(list_options options = list_options());
+    /// Why a job does not run; empty when it is unknown.
+    std::optional<job_explanation> explain(job_id id) const;
     /// Zeros for a queue that nobody has named yet.
     queue_counts counts(const std::string& queue) const;
     /// The names of the queues, sorted.

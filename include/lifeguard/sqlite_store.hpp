@@ -36,6 +36,12 @@ struct sqlite_store_options {
     /// forgotten. Default to 10,000.
     std::size_t finished_max = 10'000;
     std::size_t discarded_max = 10'000;
+    /// For how long.
+    job_ages keep_for;
+    /// About how many bytes of memory completed and cancelled jobs may take, and discarded ones;
+    /// the oldest are forgotten by the queue's upkeep. Default to 256 MiB.
+    std::size_t finished_bytes_max = std::size_t{256} << 20U;
+    std::size_t discarded_bytes_max = std::size_t{256} << 20U;
 
     /// How often the process may end while it executes a job, before the job is discarded instead
     /// of being tried again. 1 to 1,000. Defaults to 3.

@@ -237,6 +237,13 @@ class worker_pool {
     /// does not run.
     asio::awaitable<void> kill(std::string worker_id);
 
+    /// Changes the number of permanent workers, now and for later runs. More are started at once;
+    /// with fewer, those with the highest numbers take nothing more, finish what they run, however
+    /// long it takes, and leave. Never do more than the new number run jobs, but for those that ran
+    /// before, and overflow workers.
+    /// Errors: `invalid_option` unless it is 1 to 10,000.
+    void resize(unsigned size);
+
     /// The ids of the workers that were restarted more than `limit` times.
     std::vector<std::string> over_limit(std::uint64_t limit) const;
 
@@ -246,6 +253,7 @@ class worker_pool {
   private:
     friend class engine;
     void stop_accepting();
+    void begin_stop();
 
     std::shared_ptr<detail::pool_core> core_;
 };

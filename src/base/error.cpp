@@ -49,6 +49,8 @@ text text_of(errc e) noexcept {
         return {"no_such_queue", "there is no such queue"};
     case errc::no_such_supervisor:
         return {"no_such_supervisor", "the supervisor has ended or was never run"};
+    case errc::draining:
+        return {"draining", "new jobs are refused: submit elsewhere, or later"};
     case errc::queue_full:
         return {"queue_full", "the queue is full: submit again later"};
     case errc::pool_exhausted:

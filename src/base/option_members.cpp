@@ -16,6 +16,14 @@ void option_members::milliseconds(const char* name, duration& out) {
         out = std::chrono::milliseconds(number(*v, name, 0, longest));
 }
 
+void option_members::age(const char* name, duration& out) {
+    const json* v = get(name);
+    if (v != nullptr && v->is_number_integer() && *v == -1)
+        out = duration(-1);
+    else
+        milliseconds(name, out);
+}
+
 void option_members::flag(const char* name, bool& out) {
     if (const json* v = get(name)) {
         if (!v->is_boolean())

@@ -26,6 +26,8 @@ class option_members {
             out = static_cast<Unsigned>(number(*v, name, 0, std::numeric_limits<Unsigned>::max()));
     }
     void milliseconds(const char* name, duration& out);
+    /// Milliseconds, or -1 for ever.
+    void age(const char* name, duration& out);
     void flag(const char* name, bool& out);
     void real(const char* name, double& out);
     void text(const char* name, std::string& out);

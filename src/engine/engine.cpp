@@ -1,7 +1,11 @@
 #include <lifeguard/engine.hpp>
 
+#include "base/saturate.hpp"
 #include "queue/queue_core.hpp"
+#include "supervision/supervisor_shell.hpp"
 #include "worker/pool_core.hpp"
+
+#include <boost/asio/co_spawn.hpp>
 
 namespace lifeguard {
 
@@ -35,6 +39,10 @@ class engine::core {
     const std::vector<worker_pool>& pools() const noexcept { return pools_; }
     const std::shared_ptr<detail::queue_core>& queue() const noexcept { return queue_; }
     const supervisor& root() const noexcept { return *root_; }
+    static void begin_stop(const std::vector<worker_pool>& pools) {
+        for (worker_pool p : pools)
+            p.begin_stop();
+    }
     const metrics_registry& metrics() const noexcept { return *runtime_->metrics; }
 
   private:
@@ -57,7 +65,11 @@ class engine::core {
         children.emplace_back("queue", [queue = queue_] { return queue->run_upkeep(); });
         for (const worker_pool& p : pools_)
             children.push_back(p.spec());
-        return supervisor(executor, std::move(options), std::move(children));
+        supervisor root(executor, std::move(options), std::move(children));
+        // The supervisor stops one pool after the other: those whose turn comes late shall not
+        // begin jobs meanwhile, nor have their time to finish afterwards.
+        root.share()->when_stopping([pools = pools_] { begin_stop(pools); });
+        return root;
     }
 
     engine_options options_;
@@ -101,11 +113,55 @@ asio::awaitable<void> engine::stop() { return stop(core_); }
 
 asio::awaitable<void> engine::stop(std::shared_ptr<core> self) {
     auto root = self->root();
+    core::begin_stop(self->pools()); // now, and not when the supervisor comes to it
     co_await root.stop();
+}
+
+namespace {
+
+/// A stop that somebody waits for, and may get tired of.
+class awaited_stop final : public detail::timed_wait {
+  public:
+    std::exception_ptr failed;
+};
+
+} // namespace
+
+asio::awaitable<stop_answer> engine::stop_within(duration wait) { return stop_within(core_, wait); }
+
+asio::awaitable<stop_answer> engine::stop_within(std::shared_ptr<core> self, duration wait) {
+    const std::shared_ptr<detail::queue_core> queue = self->queue();
+    const auto stopped = std::make_shared<awaited_stop>();
+    auto done = [queue, stopped](const std::exception_ptr& failed) {
+        detail::wake_list wakes;
+        {
+            const std::lock_guard lock(queue->shared().mutex);
+            stopped->failed = failed;
+            stopped->finish(detail::timed_wait::end::served, wakes);
+        }
+        wakes.run();
+    };
+    asio::co_spawn(queue->shared().executor, stop(self), std::move(done));
+    const time_point until = detail::later(queue->shared().time->now(), wait);
+    co_await queue->wait_until(*stopped, until);
+    const std::lock_guard lock(queue->shared().mutex);
+    switch (stopped->ended()) {
+    case detail::timed_wait::end::served:
+        if (stopped->failed)
+            std::rethrow_exception(stopped->failed);
+        co_return stop_answer::stopped;
+    case detail::timed_wait::end::timed_out:
+        co_return stop_answer::deadline;
+    case detail::timed_wait::end::none:
+    case detail::timed_wait::end::cancelled:
+        break;
+    }
+    throw boost::system::system_error(asio::error::operation_aborted, "stop_within");
 }
 
 void engine::request_stop() {
     auto root = core_->root();
+    core::begin_stop(core_->pools());
     root.request_stop();
 }
 

@@ -18,6 +18,11 @@ void read_store(members& m, engine_options& o) {
     if (type == "memory") {
         m.whole("finished_max", o.memory.finished_max);
         m.whole("discarded_max", o.memory.discarded_max);
+        m.whole("finished_bytes_max", o.memory.finished_bytes_max);
+        m.whole("discarded_bytes_max", o.memory.discarded_bytes_max);
+        m.age("completed_age_ms", o.memory.keep_for.completed);
+        m.age("cancelled_age_ms", o.memory.keep_for.cancelled);
+        m.age("discarded_age_ms", o.memory.keep_for.discarded);
         o.make_store = [options = o.memory] { return memory_store(options); };
         return;
     }

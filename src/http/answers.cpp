@@ -54,6 +54,7 @@ unsigned status_of(errc e) noexcept {
     case errc::no_available_workers:
     case errc::breaker_open:
     case errc::no_such_supervisor:
+    case errc::draining:
     case errc::store_busy:
     case errc::store_read_only:
     case errc::store_corrupt:

@@ -25,7 +25,12 @@ inline constexpr duration wait_max = std::chrono::seconds(60);
 
 asio::awaitable<answer> submit_jobs(call& c);
 asio::awaitable<answer> get_job(call& c);
+asio::awaitable<answer> list_jobs(call& c);
+asio::awaitable<answer> explain_job(call& c);
+asio::awaitable<answer> cancel_job(call& c);
+asio::awaitable<answer> retry_job(call& c);
 asio::awaitable<answer> remove_job(call& c);
+asio::awaitable<answer> remove_jobs(call& c);
 
 asio::awaitable<answer> take_jobs(call& c);
 asio::awaitable<answer> finish_job(call& c);
@@ -33,8 +38,13 @@ asio::awaitable<answer> extend_job(call& c);
 
 asio::awaitable<answer> list_queues(call& c);
 asio::awaitable<answer> get_queue(call& c);
+asio::awaitable<answer> pause_queue(call& c);
+asio::awaitable<answer> resume_queue(call& c);
+asio::awaitable<answer> kick_queue(call& c);
+asio::awaitable<answer> set_draining(call& c);
 asio::awaitable<answer> list_pools(call& c);
 asio::awaitable<answer> get_pool(call& c);
+asio::awaitable<answer> resize_pool(call& c);
 asio::awaitable<answer> list_workers(call& c);
 asio::awaitable<answer> get_worker(call& c);
 asio::awaitable<answer> kill_worker(call& c);

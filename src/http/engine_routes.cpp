@@ -1,7 +1,9 @@
 // Queues, pools, workers, the tree: what the engine is made of, and how it does.
 
+#include "base/option_members.hpp"
 #include "http/answers.hpp"
 #include "http/api.hpp"
+#include "http/bodies.hpp"
 #include "http/job_json.hpp"
 #include <lifeguard/metrics.hpp>
 #include <lifeguard/version.hpp>
@@ -62,7 +64,7 @@ asio::awaitable<answer> list_queues(call& c) {
     json_writer w;
     w.begin_object().key("queues").begin_array();
     for (const std::string& name : c.of.queue.queues())
-        write_counts(w, name, c.of.queue.counts(name));
+        write_queue(w, name, c.of.queue.counts(name), c.of.queue.status(name));
     w.end_array().end_object();
     co_return make_answer(w.take());
 }
@@ -70,8 +72,54 @@ asio::awaitable<answer> list_queues(call& c) {
 asio::awaitable<answer> get_queue(call& c) {
     c.at.allow({});
     json_writer w;
-    write_counts(w, c.names[0], c.of.queue.counts(c.names[0]));
+    const std::string& name = c.names[0];
+    write_queue(w, name, c.of.queue.counts(name), c.of.queue.status(name));
     co_return make_answer(w.take());
+}
+
+asio::awaitable<answer> pause_queue(call& c) {
+    c.at.allow({});
+    const json body = parse_body(c.asked);
+    duration length = duration::zero();
+    option_members m(body, "");
+    m.milliseconds("for_ms", length);
+    m.done();
+    job_queue queue = c.of.queue;
+    co_await queue.pause(c.names[0], length);
+    co_return make_answer("", 204);
+}
+
+asio::awaitable<answer> resume_queue(call& c) {
+    c.at.allow({});
+    job_queue queue = c.of.queue;
+    co_await queue.resume(c.names[0]);
+    co_return make_answer("", 204);
+}
+
+asio::awaitable<answer> kick_queue(call& c) {
+    c.at.allow({});
+    const json body = parse_body(c.asked);
+    std::size_t jobs_max = 1;
+    option_members m(body, "");
+    m.whole("jobs_max", jobs_max);
+    m.done();
+    job_queue queue = c.of.queue;
+    const std::size_t kicked = co_await queue.kick(c.names[0], jobs_max);
+    json_writer w;
+    w.begin_object().member("kicked", kicked).end_object();
+    co_return make_answer(w.take());
+}
+
+asio::awaitable<answer> set_draining(call& c) {
+    c.at.allow({});
+    const json body = parse_body(c.asked);
+    bool on = true;
+    option_members m(body, "");
+    m.flag("draining", on);
+    m.done();
+    job_queue queue = c.of.queue;
+    queue.set_draining(on);
+    co_return make_answer("", 204);
 }
 
 asio::awaitable<answer> list_pools(call& c) {
@@ -89,6 +137,18 @@ asio::awaitable<answer> get_pool(call& c) {
     json_writer w;
     write_pool(w, c.of.served.pool(c.names[0]).status());
     co_return make_answer(w.take());
+}
+
+asio::awaitable<answer> resize_pool(call& c) {
+    c.at.allow({});
+    const json body = parse_body(c.asked);
+    unsigned size = 0;
+    option_members m(body, "");
+    m.whole("size", size);
+    m.done();
+    worker_pool pool = c.of.served.pool(c.names[0]);
+    pool.resize(size);
+    co_return make_answer("", 204);
 }
 
 asio::awaitable<answer> list_workers(call& c) {
@@ -137,6 +197,8 @@ asio::awaitable<answer> get_readiness(call& c) {
     for (const std::string& name : c.of.served.pools())
         if (!c.of.served.pool(name).status().running)
             throw refusal{503, "not_ready", "pool '" + name + "' does not run", name};
+    if (c.of.queue.status("default").draining)
+        throw refusal{503, name_of(errc::draining), "new jobs are refused"};
     co_return make_answer(R"({"status":"ready"})");
 }
 

@@ -15,7 +15,8 @@ void write_head(json_writer& w, const job_info& job) {
         .member("run_at", job.run_at)
         .member("attempted_at", job.attempted_at)
         .member("finished_at", job.finished_at)
-        .member("waits_for_handler", job.waits_for_handler);
+        .member("waits_for_handler", job.waits_for_handler)
+        .member("cancel_asked", job.cancel_asked);
 }
 
 } // namespace
@@ -55,9 +56,13 @@ void write_taken(json_writer& w, const taken_job& job, time_point now, wall_time
     w.key("payload").text(job.payload).end_object();
 }
 
-void write_counts(json_writer& w, const std::string& queue, const queue_counts& counts) {
+void write_queue(json_writer& w, const std::string& name, const queue_counts& counts,
+                 const queue_status& status) {
     w.begin_object()
-        .member("name", queue)
+        .member("name", name)
+        .member("paused", status.paused)
+        .member("paused_until", status.paused_until)
+        .member("draining", status.draining)
         .member("scheduled", counts.scheduled)
         .member("available", counts.available)
         .member("executing", counts.executing)

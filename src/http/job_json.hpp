@@ -15,6 +15,7 @@ void write_job_line(json_writer& w, const job_info& job);
 /// A job for who has taken it. `now` and `wall` are the same moment.
 void write_taken(json_writer& w, const taken_job& job, time_point now, wall_time wall);
 
-void write_counts(json_writer& w, const std::string& queue, const queue_counts& counts);
+void write_queue(json_writer& w, const std::string& name, const queue_counts& counts,
+                 const queue_status& status);
 
 } // namespace lifeguard::detail::web

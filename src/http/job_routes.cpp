@@ -12,6 +12,9 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/uuid/name_generator_sha1.hpp>
+#include <boost/uuid/string_generator.hpp>
+#include <boost/uuid/uuid_io.hpp>
 
 namespace lifeguard::detail::web {
 namespace {
@@ -47,12 +50,40 @@ job_info find_job(const api& a, job_id id) {
     throw refusal{404, name_of(errc::not_found), "there is no such job", id.to_string()};
 }
 
-answer created(const job_info& job, unsigned status) {
+answer created(const job_info& job, bool conflict) {
     json_writer w;
-    w.begin_object().member("id", job.id).member("state", name_of(job.state)).end_object();
-    answer a = make_answer(w.take(), status);
+    w.begin_object()
+        .member("id", job.id)
+        .member("state", name_of(job.state))
+        .member("conflict", conflict)
+        .end_object();
+    answer a = make_answer(w.take(), conflict ? 200 : 201);
     a.fields.emplace_back("Location", "/v1/jobs/" + job.id.to_string());
     return a;
+}
+
+answer state_now(job_state state) {
+    json_writer w;
+    w.begin_object().member("state", name_of(state)).end_object();
+    return make_answer(w.take());
+}
+
+bool is_array(std::string_view text) noexcept {
+    const std::size_t first = text.find_first_not_of(" \t\r\n");
+    return first != std::string_view::npos && text[first] == '[';
+}
+
+/// The parameter `state`.
+std::optional<job_state> parse_state(const target& at) {
+    const auto name = at.parameter("state");
+    if (!name)
+        return std::nullopt;
+    for (const job_state s :
+         {job_state::scheduled, job_state::available, job_state::executing, job_state::retryable,
+          job_state::completed, job_state::cancelled, job_state::discarded})
+        if (name_of(s) == *name)
+            return s;
+    throw refusal{422, name_of(errc::invalid_option), "no job has such a state", "state"};
 }
 
 answer whole(const job_info& job, unsigned status) {
@@ -61,63 +92,153 @@ answer whole(const job_info& job, unsigned status) {
     return make_answer(w.take(), status);
 }
 
-/// The id that a client gave its request, so that it can be sent again.
-job_id idempotency_id(const request& r) {
-    if (r.idempotency_key.empty())
+/// The id of what a client submits under a key of its own: the key when it is a UUID, otherwise one
+/// made of it (RFC 9562, version 5). Nil without a key.
+job_id idempotency_id(std::string_view key) {
+    if (key.empty())
         return {};
-    if (const auto id = job_id::parse(r.idempotency_key); id && !id->is_nil())
+    if (const auto id = job_id::parse(key); id && !id->is_nil())
         return *id;
-    throw refusal{422, name_of(errc::invalid_job), "must be a UUID", "Idempotency-Key"};
+    static const boost::uuids::uuid ours =
+        boost::uuids::string_generator()("6f9c8a52-3d0b-4b1e-9d27-5f6a1e0c7b43");
+    const boost::uuids::uuid made = boost::uuids::name_generator_sha1(ours)(key.data(), key.size());
+    return *job_id::parse(boost::uuids::to_string(made));
 }
 
-/// The same submission, sent again?
-bool same(const job_info& known, const new_job& job) {
-    return known.kind == job.kind && known.payload == job.payload_text() &&
-           known.queue == (job.queue.empty() ? "default" : job.queue) &&
-           known.priority == job.priority;
+/// What makes two submissions the same.
+struct submitted {
+    explicit submitted(const new_job& job)
+        : kind(job.kind),
+          queue(job.queue.empty() ? "default" : job.queue),
+          payload(job.payload_text()),
+          priority(job.priority) {}
+
+    bool is(const job_info& job) const {
+        return job.kind == kind && job.queue == queue && job.payload == payload &&
+               job.priority == priority;
+    }
+
+    std::string kind;
+    std::string queue;
+    std::string payload;
+    int priority;
+};
+
+template <typename Parsed>
+auto jobs_of(Parsed parsed, const request& r) {
+    if (!parsed) {
+        // What is no JSON is not called a wrong job.
+        if (auto fault = syntax_fault(r.body))
+            throw std::move(*fault);
+        throw to_refusal(parsed.error());
+    }
+    return std::move(*parsed);
+}
+
+asio::awaitable<answer> submit_many(call& c) {
+    if (c.at.parameter("wait"))
+        throw refusal{422, name_of(errc::invalid_option), "not with an array of jobs", "wait"};
+    if (!c.asked.idempotency_key.empty())
+        throw refusal{422, name_of(errc::invalid_option),
+                      "not with an array of jobs; give each an id", "Idempotency-Key"};
+    job_queue queue = c.of.queue;
+    auto jobs = jobs_of(parse_jobs(c.asked.body, queue.core()->options().limits), c.asked);
+    const std::vector<submission> stored = co_await queue.submit(std::move(jobs));
+    json_writer w;
+    w.begin_object().key("jobs").begin_array();
+    for (const submission& one : stored)
+        w.begin_object().member("id", one.id).member("conflict", one.conflict).end_object();
+    w.end_array().end_object();
+    co_return make_answer(w.take(), 201);
 }
 
 } // namespace
 
 asio::awaitable<answer> submit_jobs(call& c) {
     c.at.allow({"wait"});
-    duration wait = duration::zero();
-    if (const auto text = c.at.parameter("wait"))
-        wait = parse_wait(*text);
     require_json(c.asked);
-    auto parsed = parse_job(c.asked.body, c.of.queue.core()->options().limits);
-    if (!parsed) {
-        // What is no JSON is not called a wrong job.
-        if (auto fault = syntax_fault(c.asked.body))
-            throw std::move(*fault);
-        throw to_refusal(parsed.error());
-    }
-    new_job job = std::move(*parsed);
-    if (job.id.is_nil())
-        job.id = idempotency_id(c.asked);
-    const bool idempotent = !c.asked.idempotency_key.empty();
-    job_id id = job.id;
-    unsigned status = 201;
-    if (const auto known = idempotent ? c.of.queue.find(id) : std::nullopt) {
-        if (!same(*known, job))
-            throw refusal{409, name_of(errc::duplicate_id),
-                          "another job was submitted with this key", "Idempotency-Key"};
-        status = 200;
-    } else {
-        job_queue queue = c.of.queue;
-        id = co_await queue.push(std::move(job));
-    }
+    if (is_array(c.asked.body))
+        co_return co_await submit_many(c);
+    const auto text = c.at.parameter("wait");
+    const duration wait = text ? parse_wait(*text) : duration::zero();
+    job_queue queue = c.of.queue;
+    new_job job = jobs_of(parse_job(c.asked.body, queue.core()->options().limits), c.asked);
+    const std::string_view key = c.asked.idempotency_key;
+    if (!key.empty() && job.id.is_nil())
+        job.id = idempotency_id(key);
+    const bool repeatable = !key.empty();
+    const std::optional<submitted> sent = repeatable ? std::optional<submitted>(job) : std::nullopt;
+    push_options how;
+    how.idempotent = repeatable;
+    const submission stored = co_await queue.submit(std::move(job), how);
     if (wait > duration::zero())
-        co_await until_final(c.of, id, wait);
-    const job_info now = find_job(c.of, id);
-    if (!c.at.parameter("wait"))
-        co_return created(now, status);
-    co_return whole(now, is_final(now.state) ? 200 : 202);
+        co_await until_final(c.of, stored.id, wait);
+    const job_info now = find_job(c.of, stored.id);
+    if (stored.conflict && sent && !sent->is(now))
+        throw refusal{409, name_of(errc::duplicate_id), "another job was submitted with this key",
+                      "Idempotency-Key"};
+    if (text)
+        co_return whole(now, is_final(now.state) ? 200 : 202);
+    co_return created(now, stored.conflict);
 }
 
 asio::awaitable<answer> get_job(call& c) {
     c.at.allow({});
     co_return whole(find_job(c.of, parse_id(c.names[0])), 200);
+}
+
+asio::awaitable<answer> list_jobs(call& c) {
+    c.at.allow({"queue", "state", "kind", "limit", "after"});
+    list_options which(c.at.parameter("queue").value_or(""));
+    which.state = parse_state(c.at);
+    which.kind = c.at.parameter("kind").value_or("");
+    which.limit = c.at.number("limit", 1, 1000).value_or(which.limit);
+    which.after = static_cast<std::int64_t>(
+        c.at.number("after", 0, std::numeric_limits<std::int64_t>::max()).value_or(0));
+    job_queue queue = c.of.queue;
+    const job_page page = co_await queue.list(std::move(which));
+    json_writer w;
+    w.begin_object().key("jobs").begin_array();
+    for (const job_info& job : page.jobs)
+        write_job_line(w, job);
+    w.end_array();
+    if (page.next == 0)
+        w.key("next").text("null");
+    else
+        w.member("next", page.next);
+    co_return make_answer(w.end_object().take());
+}
+
+asio::awaitable<answer> explain_job(call& c) {
+    c.at.allow({});
+    const job_id id = parse_id(c.names[0]);
+    const auto why = c.of.queue.explain(id);
+    if (!why)
+        throw refusal{404, name_of(errc::not_found), "there is no such job", c.names[0]};
+    json_writer w;
+    w.begin_object()
+        .member("id", id)
+        .member("why", name_of(why->why))
+        .member("text", why->text)
+        .member("until", why->until)
+        .member("holder", why->holder)
+        .member("ahead", why->ahead)
+        .end_object();
+    co_return make_answer(w.take());
+}
+
+asio::awaitable<answer> cancel_job(call& c) {
+    c.at.allow({});
+    job_queue queue = c.of.queue;
+    const job_state now = co_await queue.cancel(parse_id(c.names[0]));
+    co_return state_now(now);
+}
+
+asio::awaitable<answer> retry_job(call& c) {
+    c.at.allow({});
+    job_queue queue = c.of.queue;
+    const job_state now = co_await queue.retry(parse_id(c.names[0]));
+    co_return state_now(now);
 }
 
 asio::awaitable<answer> remove_job(call& c) {
@@ -126,6 +247,19 @@ asio::awaitable<answer> remove_job(call& c) {
     job_queue queue = c.of.queue;
     co_await queue.remove(id);
     co_return make_answer("", 204);
+}
+
+asio::awaitable<answer> remove_jobs(call& c) {
+    c.at.allow({"queue", "state"});
+    remove_options which;
+    which.queue = c.at.parameter("queue").value_or("");
+    if (const auto state = parse_state(c.at))
+        which.states.add(*state);
+    job_queue queue = c.of.queue;
+    const removed_jobs done = co_await queue.remove(std::move(which));
+    json_writer w;
+    w.begin_object().member("removed", done.removed).member("skipped", done.skipped).end_object();
+    co_return make_answer(w.take());
 }
 
 } // namespace lifeguard::detail::web

@@ -385,12 +385,40 @@ asio::awaitable<void> job_queue::remove(job_id id) { return remove_job(core_, id
 
 asio::awaitable<json> job_queue::result(job_id id) { return await_result(core_, id); }
 
+asio::awaitable<void> job_queue::pause(std::string queue, duration length) {
+    return queue_core::set_pause(core_, std::move(queue), true, length);
+}
+
+asio::awaitable<void> job_queue::resume(std::string queue) {
+    return queue_core::set_pause(core_, std::move(queue), false, duration::zero());
+}
+
+void job_queue::set_draining(bool on) { core_->set_draining(on); }
+
+queue_status job_queue::status(const std::string& queue) const {
+    const std::lock_guard lock(core_->shared().mutex);
+    return core_->status_of(queue);
+}
+
 std::optional<job_info> job_queue::find(job_id id) const {
     const std::lock_guard lock(core_->shared().mutex);
     const job_record* job = core_->index().find(id);
     if (job == nullptr)
         return std::nullopt;
     return core_->describe(*job);
+}
+
+asio::awaitable<job_page> job_queue::list(list_options options) {
+    return queue_core::list(core_, std::move(options));
+}
+
+std::optional<job_explanation> job_queue::explain(job_id id) const {
+    const std::lock_guard lock(core_->shared().mutex);
+    core_->read_clock();
+    const job_record* job = core_->index().find(id);
+    if (job == nullptr)
+        return std::nullopt;
+    return core_->explain(*job);
 }
 
 queue_counts job_queue::counts(const std::string& queue) const {

@@ -94,6 +94,8 @@ struct job_record : id_hook, place_hook, time_hook {
     table written = table::none; ///< where its row is
     std::uint16_t crashes = 0;   ///< how often the process ended while it executed
     std::uint32_t mark = 0;      ///< its attempt's place in the ledger; 0: none
+    std::uint32_t weight = 0;    ///< while it is kept: about its bytes in memory
+    /// Counts the submissions: where the job is listed, and its row. Never changes.
     std::int64_t row = 0;
 };
 
@@ -128,7 +130,9 @@ struct queue_entry {
     std::vector<ready_lane*> lane_by_kind; ///< the same by kind_entry::index; null: not seen
     std::array<std::size_t, 7> counts{};   ///< jobs by state
     std::size_t ready = 0;
-    std::vector<taker*> takers; ///< who wants jobs of this queue; the front is asked first
+    bool paused = false;           ///< nothing is taken from it but by id
+    std::int64_t paused_until = 0; ///< wall time in nanoseconds; 0: until it is resumed
+    std::vector<taker*> takers;    ///< who wants jobs of this queue; the front is asked first
 
     /// Pushes that wait because the queue is full, and places set aside for those whose turn has
     /// come.
@@ -138,6 +142,8 @@ struct queue_entry {
     std::size_t reserved = 0;
 
     std::size_t count(job_state s) const noexcept { return counts[static_cast<std::size_t>(s)]; }
+    /// How many jobs those who take from it could have.
+    std::size_t takeable() const noexcept { return paused ? 0 : ready; }
     std::size_t unfinished() const noexcept {
         return count(job_state::scheduled) + count(job_state::available) +
                count(job_state::executing) + count(job_state::retryable);

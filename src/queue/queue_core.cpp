@@ -196,6 +196,8 @@ std::unique_ptr<job_record> queue_core::admit(new_job&& job, queue_entry& queue,
                                               bool reserved, const identity& by) {
     if (closed)
         throw error(errc::stopped, "queue '" + queue.name + "'");
+    if (draining_)
+        throw error(errc::draining, "queue '" + queue.name + "'");
     if (is_full(queue) && !reserved)
         throw error(errc::queue_full, "queue '" + queue.name + "' holds " +
                                           std::to_string(queue.unfinished()) + " jobs");

@@ -122,6 +122,14 @@ class queue_core final : public store_listener,
     /// All of them or none, one at least.
     void push(std::vector<std::unique_ptr<job_record>> jobs, wake_list& wakes);
 
+    // --- queues that are paused, and draining
+
+    static asio::awaitable<void> set_pause(std::shared_ptr<queue_core> self, std::string name,
+                                           bool paused, duration length);
+    /// While it drains, every new job is refused. Takes the lock itself.
+    void set_draining(bool on);
+    queue_status status_of(const std::string& name) const;
+
     // --- the life of an executing job
 
     /// Charges the attempt.
@@ -204,6 +212,10 @@ class queue_core final : public store_listener,
     asio::awaitable<void> run_upkeep();
 
     job_info describe(const job_record& job) const;
+    /// The same without its texts.
+    job_info summarize(const job_record& job) const;
+    static asio::awaitable<job_page> list(std::shared_ptr<queue_core> self, list_options options);
+    job_explanation explain(const job_record& job);
     queue_counts counts_of(const std::string& queue) const;
 
     // store_listener
@@ -214,9 +226,12 @@ class queue_core final : public store_listener,
     void job_returned(job_record& job, const settlement& s, wake_list& wakes) override;
     void job_removed(job_record& job, wake_list& wakes) override;
     void change_failed(job_record& job, const std::exception_ptr& why, wake_list& wakes) override;
+    void pause_settled(pause_request& r, const std::exception_ptr& failed,
+                       wake_list& wakes) override;
     void retry_planned(wake_list& wakes) override { hurry_upkeep(wakes); }
     kind_entry& stored_kind(std::string_view name) override { return kind(name); }
     queue_entry& stored_queue(std::string_view name) override { return queue(name); }
+    void stored_pause(queue_entry& queue, std::int64_t until) override;
 
     // context_bound
     void context_shutdown() noexcept override;
@@ -258,6 +273,13 @@ class queue_core final : public store_listener,
                        const std::exception_ptr& thrown);
     static void answer_changed(job_record& job, const std::exception_ptr& failed, wake_list& wakes);
     std::int64_t retry_due(unsigned attempt);
+    void apply_pause(queue_entry& queue, bool paused, std::int64_t until, wake_list& wakes);
+    bool list_some(const list_options& options, std::int64_t& after, job_page& page);
+    bool explain_takers(const job_record& job, job_explanation& e);
+    wall_time wall_of(time_point t) const noexcept;
+    void end_pauses(wake_list& wakes);
+    void prune();
+    std::optional<std::int64_t> next_pause_end() const noexcept;
     time_point next_tick() const;
     void hurry_upkeep(wake_list& wakes);
     void detach(result_waiter& w);
@@ -280,6 +302,9 @@ class queue_core final : public store_listener,
     duration wall_offset_{};
     time_point wall_read_at_ = time_point::min();
     std::shared_ptr<class upkeep_deadline> upkeep_;
+    std::vector<queue_entry*> timed_pauses_; // paused, and this ends by itself
+    bool draining_ = false;
+    time_point prune_after_ = time_point::min();
 };
 
 } // namespace lifeguard::detail

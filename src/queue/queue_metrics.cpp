@@ -47,6 +47,14 @@ void queue_core::open() {
 
 /// With the lock held; the callbacks take it when they are read.
 void queue_core::describe_metrics(const queue_entry& queue) try {
+    metrics_->make_gauge("lifeguard_queue_paused", "1 while nobody takes from the queue.",
+                         {{"queue", queue.name}}, [weak = weak_from_this(), entry = &queue] {
+                             const auto self = weak.lock();
+                             if (!self)
+                                 return 0.0;
+                             const std::lock_guard lock(self->runtime_->mutex);
+                             return entry->paused ? 1.0 : 0.0;
+                         });
     for (const job_state state : all_states) {
         metrics_->make_gauge("lifeguard_jobs", "Jobs by state.",
                              {{"queue", queue.name}, {"state", std::string(name_of(state))}},

@@ -3,7 +3,7 @@
 
 namespace lifeguard::detail {
 
-job_info queue_core::describe(const job_record& job) const {
+job_info queue_core::summarize(const job_record& job) const {
     job_info info;
     info.id = job.id;
     info.kind = job.kind->name;
@@ -22,6 +22,12 @@ job_info queue_core::describe(const job_record& job) const {
         info.attempted_at = job.attempted_at;
     if (is_final(job.state))
         info.finished_at = job.finished_at;
+    info.waits_for_handler = job.state == job_state::available && job.kind->handlers == 0;
+    return info;
+}
+
+job_info queue_core::describe(const job_record& job) const {
+    job_info info = summarize(job);
     info.payload = job.payload;
     if (job.state == job_state::completed && !job.result_lent)
         // A handler's strings may be anything.
@@ -29,7 +35,6 @@ job_info queue_core::describe(const job_record& job) const {
     if (job.errors)
         info.errors = *job.errors;
     info.cancel_asked = job.state == job_state::executing && job.cancel_asked;
-    info.waits_for_handler = job.state == job_state::available && job.kind->handlers == 0;
     return info;
 }
 

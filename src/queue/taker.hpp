@@ -1,10 +1,20 @@
 #pragma once
 
 #include "base/parked_coroutine.hpp"
+#include "queue/job_record.hpp"
+#include <lifeguard/time_source.hpp>
+
+#include <optional>
+#include <string>
 
 namespace lifeguard::detail {
 
 struct job_record;
+/// Whether a taker could have a job that is available now.
+struct outlook {
+    bool taken = false;       ///< it could, as soon as somebody is free
+    time_point breaker_until; ///< otherwise: when an open breaker lets a probe through
+};
 
 /// Who takes jobs from queues: a worker pool, or a coroutine that waits in `job_queue::take`.
 class taker {
@@ -12,6 +22,11 @@ class taker {
     /// A queue that it is registered with has something ready: takes what it wants, if anything.
     /// Called with the engine's lock held.
     virtual void offer(wake_list& wakes) = 0;
+    /// Empty: it never takes jobs like this one. Called with the engine's lock held.
+    virtual std::optional<outlook> outlook_for(const job_record&) { return std::nullopt; }
+    /// The queue has been paused: gives back what has been taken from it and not been started.
+    /// Called with the engine's lock held.
+    virtual void queue_paused(queue_entry&, wake_list&) {}
 
   protected:
     ~taker() = default;
@@ -23,6 +38,8 @@ class lease_holder {
     /// A job that it holds is to be cancelled. True: it had not been started, and the holder has
     /// let go of it. False: its handler is asked to stop. Called with the engine's lock held.
     virtual bool cancel_job(job_record& job, wake_list& wakes) = 0;
+    /// The worker's name.
+    virtual const std::string& holder_name() const noexcept = 0;
 
   protected:
     ~lease_holder() = default;

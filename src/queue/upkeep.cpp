@@ -71,11 +71,15 @@ constexpr duration longest_sleep = std::chrono::minutes(1);
 /// due at once.
 constexpr std::size_t batch_max = 500;
 
+/// Finished jobs grow old one by one, and are forgotten together.
+constexpr duration between_prunes = std::chrono::milliseconds(100);
+
 } // namespace
 
 void queue_core::tick(wake_list& wakes) {
     if (store_->next_retry() <= at_.now)
         store_->retry();
+    end_pauses(wakes);
     for (std::size_t n = 0; n < batch_max; ++n) {
         job_record* job = index().make_due(at_.wall_ns());
         if (job == nullptr)
@@ -92,14 +96,33 @@ void queue_core::tick(wake_list& wakes) {
         lost.text = "lease expired";
         settle(*job, std::move(lost), wakes);
     }
+    prune();
+}
+
+void queue_core::prune() {
+    const auto due = index().next_prune();
+    if (!due || *due > at_.wall_ns() || at_.now < prune_after_)
+        return;
+    const std::size_t forgotten = index().prune(at_.wall_ns(), batch_max);
+    index().take_prune_news(); // this is what it was about
+    if (forgotten < batch_max)
+        prune_after_ = at_.now + between_prunes;
+    store_->pruned();
 }
 
 time_point queue_core::next_tick() const {
     time_point next = store_->next_retry();
-    if (const auto due = store_->index().next_due()) {
+    for (const auto due : {store_->index().next_due(), next_pause_end()}) {
+        if (!due)
+            continue;
         const auto sleep = std::chrono::nanoseconds(*due - at_.wall_ns());
         next =
             std::min(next, at_.now + std::clamp<duration>(sleep, duration::zero(), longest_sleep));
+    }
+    if (const auto prune = store_->index().next_prune()) {
+        const auto sleep = std::chrono::nanoseconds(*prune - at_.wall_ns());
+        const auto due = at_.now + std::clamp<duration>(sleep, duration::zero(), longest_sleep);
+        next = std::min(next, std::max(due, prune_after_));
     }
     if (const auto expiry = store_->index().next_expiry())
         next = std::min(next, time_point(std::chrono::nanoseconds(*expiry)));

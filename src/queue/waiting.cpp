@@ -46,7 +46,7 @@ void queue_core::remove_taker(queue_entry& queue, taker& t) noexcept {
 
 void queue_core::offer(queue_entry& queue, wake_list& wakes) {
     // By position: a taker that has what it wanted may leave while it is asked.
-    for (std::size_t i = 0; i < queue.takers.size() && queue.ready != 0; ++i)
+    for (std::size_t i = 0; i < queue.takers.size() && queue.takeable() != 0; ++i)
         queue.takers[i]->offer(wakes);
 }
 

@@ -31,7 +31,7 @@ bool wants(const take_filter& filter, const kind_entry& kind) noexcept {
 
 /// The job of `queue` that is to be taken first, or null.
 job_record* first_of(queue_entry& queue, const take_filter& filter) noexcept {
-    if (queue.ready == 0)
+    if (queue.takeable() == 0)
         return nullptr;
     job_record* best = nullptr;
     for (const auto& lane : queue.lanes) {
@@ -59,8 +59,8 @@ job_index::job_index(retention keep)
 job_index::~job_index() {
     schedule_.clear();
     leases_.clear();
-    finished_.clear();
-    discarded_.clear();
+    for (place_list& its : kept_)
+        its.clear();
     uniques_.clear();
     jobs_.clear_and_dispose(std::default_delete<job_record>());
     for (void* memory : spare_records_)
@@ -109,6 +109,9 @@ job_record& job_index::announce(std::unique_ptr<job_record> owned) {
     if (job.unique)
         uniques_.claim(job);
     job.sequence = ++sequence_;
+    last_row_ = job.row == 0 ? last_row_ + 1 : std::max(last_row_, job.row);
+    job.row = job.row == 0 ? last_row_ : job.row;
+    order_.add(job);
     return job;
 }
 
@@ -126,6 +129,7 @@ void job_index::admit(job_record& job, std::int64_t wall_now) {
 
 void job_index::retract(job_record& job) noexcept {
     uniques_.release(job);
+    order_.remove(job);
     jobs_.erase(jobs_.iterator_to(job));
     destroy(job);
 }
@@ -134,10 +138,12 @@ job_record& job_index::restore(std::unique_ptr<job_record> owned) {
     job_record& job = announce(std::move(owned));
     job.stored = true;
     ++job.queue->counts[static_cast<std::size_t>(job.state)];
-    if (is_final(job.state))
-        kept_with(job).push_back(job);
-    else
+    if (is_final(job.state)) {
+        keep(job);
+        weigh(job);
+    } else {
         attach(job);
+    }
     return job;
 }
 
@@ -208,11 +214,6 @@ void job_index::resume(job_record& job) {
     attach(job);
 }
 
-/// The finished jobs among which a final job is.
-place_list& job_index::kept_with(const job_record& job) noexcept {
-    return job.state == job_state::discarded ? discarded_ : finished_;
-}
-
 /// Puts a job where its state keeps it.
 void job_index::attach(job_record& job) {
     switch (job.state) {
@@ -229,12 +230,9 @@ void job_index::attach(job_record& job) {
         break;
     case job_state::completed:
     case job_state::cancelled:
-    case job_state::discarded: { // it was not revived after all: back to its place
-        place_list& kept = kept_with(job);
-        kept.insert(std::ranges::upper_bound(kept, job.finished_at, {}, &job_record::finished_at),
-                    job);
+    case job_state::discarded: // it was not revived after all
+        keep_again(job);
         break;
-    }
     }
 }
 
@@ -259,18 +257,16 @@ void job_index::postpone(job_record& job, job_state state, std::int64_t due) {
 void job_index::finish(job_record& job, job_state state) {
     detach(job);
     set_state(job, state);
-    if (state == job_state::discarded) {
-        discarded_.push_back(job);
-        trim(discarded_, keep_.discarded_max);
-    } else {
-        finished_.push_back(job);
-        trim(finished_, keep_.finished_max);
-    }
+    if (state != job_state::discarded)
+        job.sequence = ++sequence_; // completed and cancelled ones are forgotten in this order
+    keep(job);
+    trim();
 }
 
 void job_index::remove(job_record& job) {
     detach(job);
     uniques_.release(job);
+    order_.remove(job);
     --job.queue->counts[static_cast<std::size_t>(job.state)];
     jobs_.erase(jobs_.iterator_to(job));
     job.removed = true;
@@ -385,21 +381,8 @@ void job_index::detach(job_record& job) noexcept {
     case job_state::completed:
     case job_state::cancelled:
     case job_state::discarded:
-        kept_with(job).erase(kept_with(job).iterator_to(job));
+        unkeep(job);
         break;
-    }
-}
-
-void job_index::trim() {
-    trim(discarded_, keep_.discarded_max);
-    trim(finished_, keep_.finished_max);
-}
-
-void job_index::trim(place_list& kept, std::size_t limit) {
-    while (kept.size() > limit) {
-        if (trims_ != nullptr)
-            trims_->trimmed(kept.front());
-        remove(kept.front());
     }
 }
 

@@ -1,14 +1,18 @@
 #pragma once
 
 #include "queue/job_record.hpp"
+#include "store/submission_order.hpp"
 #include "store/unique_index.hpp"
+#include <lifeguard/store.hpp>
 
 #include <boost/container/static_vector.hpp>
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace lifeguard::detail {
@@ -26,6 +30,15 @@ struct take_filter {
 struct retention {
     std::size_t finished_max = 1000;   ///< completed and cancelled jobs
     std::size_t discarded_max = 10000; ///< the dead letters
+    job_ages ages{};
+    std::size_t finished_bytes_max = std::numeric_limits<std::size_t>::max();
+    std::size_t discarded_bytes_max = std::numeric_limits<std::size_t>::max();
+
+    duration age_of(job_state state) const noexcept {
+        return state == job_state::completed   ? ages.completed
+               : state == job_state::cancelled ? ages.cancelled
+                                               : ages.discarded;
+    }
 };
 
 /// The jobs of a store and everything that decides about them: the ready order, the schedule,
@@ -50,7 +63,8 @@ class job_index {
     /// to go on.
     template <typename F>
     void visit_discarded(F f) {
-        for (auto i = discarded_.begin(); i != discarded_.end() && f(*i);)
+        place_list& discarded = kept(job_state::discarded);
+        for (auto i = discarded.begin(); i != discarded.end() && f(*i);)
             ++i;
     }
     /// Scheduled and retryable jobs, those that are due first.
@@ -134,6 +148,15 @@ class job_index {
 
     /// Forgets finished jobs that are too many.
     void trim();
+    /// A finished job has changed its size: its result is there, or has gone.
+    void weigh(job_record& job) noexcept;
+    /// Forgets up to `max` finished jobs that are too old, or take too many bytes. Returns how
+    /// many.
+    std::size_t prune(std::int64_t wall_now, std::size_t max);
+    /// The wall time when there will be something to prune; in the past when there is. Cheap.
+    std::optional<std::int64_t> next_prune() const noexcept;
+    /// Whether the answer of `next_prune` has come closer since the last call.
+    bool take_prune_news() noexcept { return std::exchange(prune_news_, false); }
 
     /// The next scheduled or retryable job whose time has come, made available behind those that
     /// are; null when there is none.
@@ -145,6 +168,9 @@ class job_index {
     std::optional<std::int64_t> next_expiry() const noexcept;
 
     std::size_t size() const noexcept { return jobs_.size(); }
+
+    /// All jobs in the order of submission; those that are not stored yet among them.
+    submission_order& order() noexcept { return order_; }
 
     /// Told of each job that is forgotten to make room for others. None by default.
     class trim_listener {
@@ -193,8 +219,20 @@ class job_index {
     static void unready(job_record& job) noexcept;
     void attach(job_record& job);
     void detach(job_record& job) noexcept;
-    place_list& kept_with(const job_record& job) noexcept;
-    void trim(place_list& kept, std::size_t limit);
+    static std::size_t place_of(job_state state) noexcept {
+        return static_cast<std::size_t>(state) - static_cast<std::size_t>(job_state::completed);
+    }
+    place_list& kept(job_state state) noexcept { return kept_[place_of(state)]; }
+    const place_list& kept(job_state state) const noexcept { return kept_[place_of(state)]; }
+    void keep(job_record& job);
+    void keep_again(job_record& job);
+    void unkeep(job_record& job) noexcept;
+    std::size_t& bytes_with(job_state state) noexcept {
+        return state == job_state::discarded ? discarded_bytes_ : finished_bytes_;
+    }
+    job_record* oldest_finished() noexcept;
+    bool is_old(job_state state, std::int64_t wall_now) const noexcept;
+    void forget_oldest(job_record& job);
     void grow_table();
     void destroy(job_record& job) noexcept;
 
@@ -202,8 +240,13 @@ class job_index {
     table jobs_;
     timeline schedule_; // by wall time
     timeline leases_;   // by monotonic time
-    place_list finished_;
-    place_list discarded_;
+    submission_order order_;
+    std::int64_t last_row_ = 0;
+    // Finished jobs by state, those first that are to be forgotten first.
+    std::array<place_list, 3> kept_;
+    std::size_t finished_bytes_ = 0; // of completed and cancelled ones
+    std::size_t discarded_bytes_ = 0;
+    bool prune_news_ = false;
     unique_index uniques_;
     retention keep_;
     trim_listener* trims_ = nullptr;

@@ -59,6 +59,10 @@ void job_store::apply(job_record& job, settlement& s, wake_list& wakes) {
     listener_->job_finished(job, s, wakes);
     if (s.forget && !job.removed)
         index_.remove(job);
+    if (!job.removed)
+        index_.weigh(job); // who waited may have taken the result along
+    if (index_.take_prune_news())
+        listener_->retry_planned(wakes);
 }
 
 void job_store::revive(job_record& job, const settlement& s) {

@@ -3,6 +3,7 @@
 #include "base/parked_coroutine.hpp"
 #include "base/runtime.hpp"
 #include "store/job_index.hpp"
+#include "store/pause_request.hpp"
 #include "store/settlement.hpp"
 
 #include <memory>
@@ -33,12 +34,19 @@ class store_listener {
     virtual void change_failed(job_record& job, const std::exception_ptr& why,
                                wake_list& wakes) = 0;
 
-    /// `next_retry` has a new answer.
+    /// A pause, or its end, has been stored; or not: `failed` says why.
+    virtual void pause_settled(pause_request& r, const std::exception_ptr& failed,
+                               wake_list& wakes) = 0;
+
+    /// There is something to do, or will be earlier than so far: of `next_retry`, or of the
+    /// index's `next_prune`.
     virtual void retry_planned(wake_list& wakes) = 0;
 
     /// The entries of names that the store has kept. Throw `error`, as for names that are new.
     virtual kind_entry& stored_kind(std::string_view name) = 0;
     virtual queue_entry& stored_queue(std::string_view name) = 0;
+    /// A queue had been paused, until then: 0 until it is resumed.
+    virtual void stored_pause(queue_entry& queue, std::int64_t until) = 0;
 
   protected:
     ~store_listener() = default;
@@ -77,6 +85,12 @@ class job_store {
     void give_back(job_record& job, wake_list& wakes);
     /// Forgets a final job, because somebody asked for that.
     virtual void remove(job_record& job, wake_list& wakes) = 0;
+
+    /// Pauses a queue, or ends that.
+    virtual void set_pause(std::shared_ptr<pause_request> r, wake_list& wakes) = 0;
+
+    /// The index has forgotten jobs that were too old, or too much.
+    virtual void pruned() {}
 
     /// When what could not be stored, and must be, is to be tried again; max: nothing is.
     virtual time_point next_retry() const noexcept { return time_point::max(); }

@@ -28,6 +28,10 @@ class memory_store final : public job_store {
         apply(job, s, wakes);
     }
 
+    void set_pause(std::shared_ptr<pause_request> r, wake_list& wakes) override {
+        listener().pause_settled(*r, nullptr, wakes);
+    }
+
     void remove(job_record& job, wake_list& wakes) override {
         listener().job_removed(job, wakes);
         index().remove(job);

@@ -47,6 +47,7 @@ class supervisor_core {
     void set_template(child_ptr spec) { template_ = std::move(spec); }
 
     // The supervisor's own life.
+    bool is_ending() const noexcept { return mode_ == mode::stopping || mode_ == mode::ended; }
     void start(time_point now);
     void stop(time_point now);
     /// Stops, and cancels all children by force at once.
@@ -136,7 +137,6 @@ class supervisor_core {
         return options_.strategy == strategy::one_for_all ||
                options_.strategy == strategy::rest_for_one;
     }
-    bool is_ending() const noexcept { return mode_ == mode::stopping || mode_ == mode::ended; }
 
     // Starting.
     void start_from(const child_list::iterator& next, time_point now);

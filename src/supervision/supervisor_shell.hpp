@@ -132,6 +132,9 @@ class supervisor::shell final : public detail::context_bound,
 
     void request_stop();
     void request_force();
+    /// Calls `f` once, on the strand, when the supervisor begins to stop for whatever reason,
+    /// before it asks the first child. To be set before anything runs. `f` must not throw.
+    void when_stopping(std::function<void()> f) { when_stopping_ = std::move(f); }
     std::shared_ptr<void> subscribe(std::function<void(const supervisor_event&)> f);
     stop_figures figures() const;
 
@@ -215,6 +218,7 @@ class supervisor::shell final : public detail::context_bound,
 
     // On the strand.
     core core_;
+    std::function<void()> when_stopping_;
     detail::supervisor_actions actions_;
     bool carrying_out_ = false;
     std::deque<detail::incarnation_ptr> launches_; // of children that run on this strand
@@ -243,6 +247,8 @@ void supervisor::shell::step(F&& f, unsigned launches) {
     now_ = time_->now();
     look_for_observers();
     f(*this);
+    if (when_stopping_ && core_.is_ending())
+        std::exchange(when_stopping_, nullptr)();
     if (!carrying_out_)
         carry_out(launches);
 }

@@ -19,6 +19,8 @@ lane::~lane() {
         pool->lost(*this);
 }
 
+const std::string& lane::holder_name() const noexcept { return owner->id; }
+
 asio::awaitable<void> lane::run(std::shared_ptr<lane> self) {
     pool_core& pool = *self->pool;
     // co_spawn starts a coroutine on its caller's stack: handlers must not run there.

@@ -24,6 +24,8 @@ class lane final : public deadline, public lease_holder, public parked_coroutine
          asio::any_io_executor strand);
     ~lane() override;
 
+    const std::string& holder_name() const noexcept override;
+
     /// The lane's life. `self` keeps it alive as long as its frame.
     static asio::awaitable<void> run(std::shared_ptr<lane> self);
 

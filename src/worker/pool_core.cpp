@@ -26,7 +26,8 @@ pool_core::pool_core(std::shared_ptr<queue_core> queue, worker_pool_options opti
     : jobs_(std::move(queue)),
       options_(std::move(options)),
       log_(std::move(log)),
-      breakers_(options_) {
+      breakers_(options_),
+      size_(options_.size) {
     filter_.which = take_filter::kinds::handled;
     filter_.priority = options_.priority.value_or(-1);
 }
@@ -40,9 +41,7 @@ pool_core::~pool_core() {
 void pool_core::open() {
     deadline_ = std::make_shared<pool_deadline>(weak_from_this(), &pool_core::on_deadline);
     drain_deadline_ = std::make_shared<pool_deadline>(weak_from_this(), &pool_core::on_drained);
-    for (unsigned n = 1; n <= options_.size; ++n)
-        workers_.push_back(std::make_shared<worker>(*this, options_.name + "/" + std::to_string(n),
-                                                    false, options_.breaker));
+    make_workers();
     context_hooks::of(shared().executor).add(weak_from_this());
     if (options_.handler_executor)
         context_hooks::of(options_.handler_executor).add(weak_from_this());

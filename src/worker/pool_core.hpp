@@ -23,6 +23,7 @@ using idle_hook =
 struct worker final : idle_hook, lease_holder {
     worker(pool_core& its, std::string name, bool is_overflow, const breaker_options& breaks)
         : pool(its), id(std::move(name)), overflow(is_overflow), breaker(breaks, id) {}
+    const std::string& holder_name() const noexcept override { return id; }
 
     bool cancel_job(job_record& job, wake_list& wakes) override;
 
@@ -39,7 +40,8 @@ struct worker final : idle_hook, lease_holder {
 
     bool alive = false;
     bool stopping = false;    ///< takes nothing any more
-    bool leaves = false;      ///< an overflow worker that is not needed any more
+    bool leaves = false;      ///< not needed any more
+    bool retires = false;     ///< a permanent one that leaves: its supervisor is about to let it go
     bool given_up = false;    ///< its handlers had their time to finish, and to clean up
     bool stop_asked = false;  ///< by its supervisor
     bool stop_forced = false; ///< likewise
@@ -158,7 +160,7 @@ class pool_core final : public taker,
     /// Throws when no breaker that could would admit a job of the kind.
     void refuse_when_tripped(const kind_entry& kind);
     /// Throws when the caller will not wait and would have to.
-    void refuse_when_busy(const execute_options& how, const kind_entry& kind);
+    void refuse_when_busy(const execute_options& how, const job_record& job);
     void await_worker(execution& e, const job_record& job, duration checkout_wait);
     void await_checkout(execution& e, time_point until);
     /// Gives an available job to the worker that the caller asks for. False: to nobody.
@@ -171,6 +173,11 @@ class pool_core final : public taker,
     void rest();
     /// Who waits for an execute, and who comes later, is told `stopped`. Takes the lock.
     void stop_accepting();
+    /// The pool is about to be stopped: nothing new begins, and the time to finish starts to run.
+    /// Takes the lock.
+    void begin_stop();
+    /// Changes the number of permanent workers. Takes the lock.
+    void resize(unsigned size);
 
     /// A supervisor of the permanent workers, for one run of the pool.
     supervisor make_supervisor();
@@ -184,7 +191,9 @@ class pool_core final : public taker,
     std::shared_ptr<worker> find(const std::string& id) const;
 
     // taker
+    std::optional<outlook> outlook_for(const job_record& job) override;
     void offer(wake_list& wakes) override;
+    void queue_paused(queue_entry& queue, wake_list& wakes) override;
     // context_bound
     void context_shutdown() noexcept override;
 
@@ -277,6 +286,11 @@ class pool_core final : public taker,
     void on_deadline();
     void want_overflow(wake_list& wakes);
     void start_overflow(const std::shared_ptr<worker>& w);
+    std::vector<std::shared_ptr<worker>> make_workers();
+    void fill_up(wake_list& wakes);
+    void retire(const std::shared_ptr<worker>& w);
+    static asio::awaitable<void> retire_child(supervisor s, std::string id);
+    void forget_worker(worker& w);
     static asio::awaitable<void> start_overflow_child(supervisor s, child_spec spec);
     static asio::awaitable<void> run_overflow(std::shared_ptr<pool_core> self,
                                               std::shared_ptr<worker> w);
@@ -287,10 +301,12 @@ class pool_core final : public taker,
     const logger log_;
     std::vector<queue_entry*> queues_;
     take_filter filter_;
-    std::vector<std::shared_ptr<worker>> workers_;
+    std::vector<std::shared_ptr<worker>> workers_; // permanent ones first
     pool_breakers breakers_;
-    idle_list idle_;          // workers with an idle lane that did not trip, longest idle first
-    checkout_list checkouts_; // whose job has not been started, by their deadline
+    std::size_t size_;          // how many permanent workers there shall be
+    std::size_t permanent_ = 0; // and are, those that leave among them
+    idle_list idle_;            // workers with an idle lane that did not trip, longest idle first
+    checkout_list checkouts_;   // whose job has not been started, by their deadline
     execution_list executions_;
     std::shared_ptr<deadline> deadline_;
     std::shared_ptr<deadline> drain_deadline_;

@@ -15,8 +15,8 @@ bool pool_core::may_have_more(worker& w) { return w.alive && !w.stopping && room
 
 /// The first permanent worker that may, from number `at` on, which becomes its number.
 worker* pool_core::permanent_from(std::uint64_t& at) {
-    for (std::size_t tried = 0; tried < options_.size; ++tried, ++at) {
-        at %= options_.size; // permanent workers come first in the list
+    for (std::size_t tried = 0; tried < permanent_; ++tried, ++at) {
+        at %= permanent_; // permanent workers come first in the list
         if (may_have_more(*workers_[at]))
             return workers_[at].get();
     }
@@ -64,7 +64,7 @@ worker* pool_core::choose(const execute_options& how, const kind_entry& kind) {
 
 bool pool_core::assign(job_record& job, const execute_options& how, wake_list& wakes) {
     const bool ours = filter_.priority < 0 || filter_.priority == job.priority;
-    if (how.dispatch == dispatch::pull || job.kind->handlers == 0 || !ours)
+    if (how.dispatch == dispatch::pull || job.kind->handlers == 0 || !ours || job.queue->paused)
         return false;
     worker* const chosen = choose(how, *job.kind);
     if (chosen == nullptr)
@@ -77,8 +77,9 @@ bool pool_core::assign(job_record& job, const execute_options& how, wake_list& w
     return true;
 }
 
-void pool_core::refuse_when_busy(const execute_options& how, const kind_entry& kind) {
-    if (how.dispatch == dispatch::next_available && choose(how, kind) == nullptr)
+void pool_core::refuse_when_busy(const execute_options& how, const job_record& job) {
+    if (how.dispatch == dispatch::next_available &&
+        (job.queue->paused || choose(how, *job.kind) == nullptr))
         throw error(errc::no_available_workers, "pool '" + options_.name + "'");
 }
 

@@ -23,7 +23,7 @@ job_id pool_core::submit(new_job&& job, const execute_options& how, execution& e
         throw error(errc::duplicate_id, "job " + twin->id.to_string() + " is like it");
     auto record = jobs_->admit(std::move(job), queue_for(job), 1, false, by);
     refuse_when_tripped(*record->kind);
-    refuse_when_busy(how, *record->kind);
+    refuse_when_busy(how, *record);
     const job_id id = record->id;
     queue_core::add_waiter(*record, e);
     executions_.push_back(e);

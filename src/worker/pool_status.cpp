@@ -14,7 +14,7 @@ pool_status pool_core::status() {
     const time_point now = jobs_->read_clock().now;
     pool_status s = figures;
     s.name = options_.name;
-    s.size = options_.size;
+    s.size = static_cast<unsigned>(size_);
     s.max_overflow = options_.max_overflow;
     for (const auto& w : workers_) {
         s.restarts_total += w->incarnation > 1 ? w->incarnation - 1 : 0;

@@ -29,9 +29,11 @@ supervisor pool_core::make_supervisor() {
             throw error(errc::already_started, "pool '" + options_.name + "'");
         draining_ = draining::no;
         stopped_ = false;
-        // Overflow workers of an earlier run do not come back.
-        std::erase_if(workers_, [](const auto& w) { return w->overflow; });
+        // Overflow workers of an earlier run do not come back, nor do those that were to leave.
+        std::erase_if(workers_, [](const auto& w) { return w->overflow || w->leaves; });
         overflow_ = 0;
+        permanent_ = workers_.size();
+        make_workers();
         for (const auto& w : workers_)
             children.push_back(worker_spec(w));
     }
@@ -67,8 +69,7 @@ void pool_core::want_overflow(wake_list& wakes) {
         if (w->busy == 0 && !w->idle.empty())
             return;
     }
-    if (alive < options_.size ||
-        job_index::peek(queues_, options_.strict_order, filter()) == nullptr)
+    if (alive < size_ || job_index::peek(queues_, options_.strict_order, filter()) == nullptr)
         return;
     ++overflow_;
     const std::string id = options_.name + "/overflow-" + std::to_string(++overflow_number_);

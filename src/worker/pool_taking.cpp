@@ -9,7 +9,7 @@ namespace lifeguard::detail {
 std::size_t pool_core::share(worker& w) {
     std::size_t ready = 0;
     for (const queue_entry* queue : queues_)
-        ready += queue->ready;
+        ready += queue->takeable();
     if (ready == 0)
         return 0;
     const std::size_t idle = idle_count_ + (static_cast<idle_hook&>(w).is_linked() ? 0 : 1);
@@ -210,6 +210,24 @@ void pool_core::give_back(job_record& job, wake_list& wakes) {
 void pool_core::give_back_local(worker& w, wake_list& wakes) {
     while (job_record* job = next_local(w))
         give_back(*job, wakes);
+}
+
+/// The queue has been paused: what waits for a lane, or has one that has not begun it, goes back.
+void pool_core::queue_paused(queue_entry& queue, wake_list& wakes) {
+    for (const auto& w : workers_) {
+        for (place_list* const its : {&w->local, &w->bound}) {
+            for (auto at = its->begin(); at != its->end();) {
+                job_record& job = *at++;
+                if (job.queue != &queue)
+                    continue;
+                unkeep(*w, job);
+                give_back(job, wakes);
+            }
+        }
+        for (const auto& l : w->lanes)
+            if (l->assigned != nullptr && l->assigned->queue == &queue)
+                give_back(*std::exchange(l->assigned, nullptr), wakes);
+    }
 }
 
 } // namespace lifeguard::detail

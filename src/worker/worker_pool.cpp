@@ -232,6 +232,15 @@ asio::awaitable<void> worker_pool::kill(std::string worker_id) {
 
 void worker_pool::stop_accepting() { core_->stop_accepting(); }
 
+void worker_pool::begin_stop() { core_->begin_stop(); }
+
+void worker_pool::resize(unsigned size) {
+    worker_pool_options wanted = core_->options();
+    wanted.size = size;
+    validate(wanted);
+    core_->resize(size);
+}
+
 std::vector<std::string> worker_pool::over_limit(std::uint64_t limit) const {
     std::vector<std::string> ids;
     for (const worker_status& w : workers())

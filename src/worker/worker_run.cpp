@@ -62,7 +62,8 @@ void pool_core::start_worker(const std::shared_ptr<worker>& w) {
         const std::lock_guard lock(mutex());
         jobs_->read_clock();
         w->alive = true;
-        w->stopping = w->leaves = w->given_up = false;
+        w->stopping = draining_ != draining::no || w->leaves;
+        w->given_up = draining_ == draining::given_up;
         w->stop_asked = w->stop_forced = w->happened = false;
         w->crash = nullptr;
         w->breaker.reset();
@@ -70,7 +71,8 @@ void pool_core::start_worker(const std::shared_ptr<worker>& w) {
         arm_breakers();
         ++w->incarnation;
         log_worker(*w, log_level::info, "worker_started", wakes);
-        complete_lanes(w, wakes);
+        if (!w->stopping)
+            complete_lanes(w, wakes);
     }
     wakes.run();
 }
@@ -89,7 +91,7 @@ pool_core::fate pool_core::fate_of(const worker& w) const noexcept {
     if (w.stop_forced)
         return w.stop_asked ? fate::stopped : fate::killed;
     // In a stop of the whole pool everybody waits for his turn: supervisors stop children in order.
-    const bool may_end = w.stop_asked || (w.leaves && draining_ == draining::no);
+    const bool may_end = w.stop_asked || (w.leaves && w.overflow && draining_ == draining::no);
     return may_end && w.stopping && (w.busy == 0 || w.given_up) ? fate::stopped : fate::lives;
 }
 
@@ -102,14 +104,17 @@ pool_core::fate pool_core::look_after(worker& w, asio::cancellation_type asked) 
         jobs_->read_clock();
         w.happened = false;
         note_cancellation(w, asked);
-        // Workers are only asked to stop when their pool is.
-        if (w.stop_asked && draining_ == draining::no)
+        // Workers are only asked to stop when their pool is, or when they retire.
+        if (w.stop_asked && !w.retires && draining_ == draining::no)
             drain(wakes);
         if (w.stop_asked && !w.stopping)
             stop_worker(w, wakes);
         how = fate_of(w);
         if (how != fate::lives)
             end_worker(w, how, wakes);
+        else if (w.leaves && !w.overflow && !w.retires && w.busy == 0)
+            wakes.defer([self = shared_from_this(), who = find(w.id)] { self->retire(who); });
+        w.retires = w.retires || (w.leaves && !w.overflow && w.busy == 0);
     }
     wakes.run();
     return how;
@@ -179,6 +184,18 @@ void pool_core::drain(wake_list& wakes) {
     drained_at_ = later(jobs_->clock().now, options_.drain_wait);
     if (drain_deadline_)
         shared().deadlines->arm(*drain_deadline_, drained_at_);
+}
+
+void pool_core::begin_stop() {
+    wake_list wakes;
+    {
+        const std::lock_guard lock(mutex());
+        jobs_->read_clock();
+        const bool alive = std::ranges::any_of(workers_, [](const auto& w) { return w->alive; });
+        if (alive && draining_ == draining::no)
+            drain(wakes);
+    }
+    wakes.run();
 }
 
 /// The time to finish is over, and later the time to clean up.

@@ -238,6 +238,16 @@ class gate {
         }
         first->cancel();
     }
+    /// And who came last.
+    void open_last() {
+        std::shared_ptr<gate_timer> last;
+        {
+            const std::lock_guard lock(mutex_);
+            last = waiting_.back();
+            waiting_.pop_back();
+        }
+        last->cancel();
+    }
     void open() {
         while (waiting() != 0)
             open_one();

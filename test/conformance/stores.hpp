@@ -8,10 +8,18 @@
 
 namespace lifeguard::test {
 
+struct keeping {
+    job_ages ages;
+    std::size_t number_max = 10'000;
+    std::size_t bytes_max = std::size_t{256} << 20U;
+};
+
 /// A kind of store that must behave as the cases say.
 struct store_under_test {
     std::string name;
     std::function<store()> make;
+    /// One that keeps finished jobs like this.
+    std::function<store(const keeping& how)> make_keeping = {};
 };
 
 /// Runs `body` with each store, on one thread and on two.

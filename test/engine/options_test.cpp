@@ -66,7 +66,9 @@ BOOST_AUTO_TEST_CASE(nothing_means_the_defaults) {
 BOOST_AUTO_TEST_CASE(every_member_arrives) {
     const engine_options o = parse_options(R"({
         "name": "shop", "intensity": 7, "period_ms": 8000, "seed_names": true,
-        "store": {"type": "memory", "finished_max": 11, "discarded_max": 12},
+        "store": {"type": "memory", "finished_max": 11, "discarded_max": 12,
+                  "finished_bytes_max": 121, "discarded_bytes_max": 122,
+                  "completed_age_ms": 123, "cancelled_age_ms": 124, "discarded_age_ms": -1},
         "queue": {"jobs_max": 13, "kinds_max": 14, "queues_max": 15, "payload_max": 16,
                   "depth_max": 17, "lease_ms": 18000, "max_attempts": 19, "strict_kinds": true,
                   "retry": {"offset_ms": 20, "base_ms": 21, "factor": 2.5, "cap_ms": 23000,
@@ -87,6 +89,11 @@ BOOST_AUTO_TEST_CASE(every_member_arrives) {
     BOOST_TEST(o.seed_names);
     BOOST_TEST(o.memory.finished_max == 11U);
     BOOST_TEST(o.memory.discarded_max == 12U);
+    BOOST_TEST(o.memory.finished_bytes_max == 121U);
+    BOOST_TEST(o.memory.discarded_bytes_max == 122U);
+    BOOST_TEST((o.memory.keep_for.completed == 123ms));
+    BOOST_TEST((o.memory.keep_for.cancelled == 124ms));
+    BOOST_TEST((o.memory.keep_for.discarded < 0ms));
     BOOST_TEST(o.queue.jobs_max == 13U);
     BOOST_TEST(o.queue.kinds_max == 14U);
     BOOST_TEST(o.queue.queues_max == 15U);
@@ -139,6 +146,7 @@ BOOST_AUTO_TEST_CASE(a_member_of_the_wrong_type_is_named_with_its_path) {
     BOOST_TEST(names(R"({"seed_names":1})", "seed_names"));
     BOOST_TEST(names(R"({"store":[]})", "store"));
     BOOST_TEST(names(R"({"store":{"finished_max":true}})", "store.finished_max"));
+    BOOST_TEST(names(R"({"store":{"completed_age_ms":-2}})", "store.completed_age_ms"));
     BOOST_TEST(names(R"({"queue":{"retry":{"factor":"2"}}})", "queue.retry.factor"));
     BOOST_TEST(names(R"({"queue":{"retry":[]}})", "queue.retry"));
     BOOST_TEST(names(R"({"pools":{}})", "pools"));

@@ -57,6 +57,9 @@ LIFEGUARD_TEST(rows_that_break_a_rule_are_named) {
              damaged{"UPDATE errors SET attempt = -1", "an error's attempt"},
              damaged{"UPDATE kinds SET name = ''", "must not be empty"},
              damaged{"UPDATE queues SET name = char(7)", "control character"},
+             damaged{"UPDATE queues SET paused = 2", "paused is not 0 or 1"},
+             damaged{"UPDATE queues SET paused_until = -1", "paused_until is negative"},
+             damaged{"UPDATE jobs SET seq = 9223372036854775807", "seq is too large"},
              damaged{"UPDATE meta SET value = 'x' WHERE key = 'store'", "table meta"},
              damaged{"DROP TABLE finished", "no such table"},
          }) {

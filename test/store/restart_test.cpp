@@ -51,6 +51,32 @@ LIFEGUARD_TEST(CRASH_01_a_new_file_is_empty_and_can_be_used_twice) {
     BOOST_TEST(q.take().id == id);
 }
 
+LIFEGUARD_TEST(CRASH_04_paused_queues_are_paused_after_a_crash) {
+    const auto file = new_database();
+    queue_fixture q(ctx, in_file(file));
+    for (const char* name : {"for ever", "for an hour", "for a minute", "resumed"}) {
+        q.push(name);
+        ctx.await(q.queue.pause(name));
+    }
+    ctx.await(q.queue.pause("for an hour", 1h));
+    ctx.await(q.queue.pause("for a minute", 1min));
+    ctx.await(q.queue.pause("never used"));
+    ctx.await(q.queue.resume("resumed"));
+    const auto remains = killed_now(file);
+    ctx.advance(2min);
+    queue_fixture again(ctx, in_file(remains));
+    const auto taken_from = [&](const char* name) { return again.take(1, name).size(); };
+    BOOST_TEST(taken_from("for ever") == 0u);
+    BOOST_TEST(taken_from("for an hour") == 0u);
+    BOOST_TEST(taken_from("for a minute") == 1u); // it ended by itself
+    BOOST_TEST(taken_from("resumed") == 1u);
+    BOOST_TEST(again.queue.status("never used").paused);
+    BOOST_TEST(!again.queue.status("for ever").paused_until.has_value());
+    ctx.advance(58min);
+    BOOST_TEST(taken_from("for an hour") == 1u);
+    BOOST_TEST(taken_from("for ever") == 0u);
+}
+
 LIFEGUARD_TEST(CRASH_04_every_state_is_what_it_was) {
     const auto file = new_database();
     std::vector<job_info> before;
@@ -116,6 +142,61 @@ LIFEGUARD_TEST(the_order_is_kept) {
     for (const auto& expected : {urgent, idle})
         for (const job_id& id : expected)
             BOOST_TEST(q.take().id == id);
+}
+
+LIFEGUARD_TEST(what_is_too_old_goes_from_the_file_though_nothing_else_is_stored) {
+    auto file = new_database();
+    file.keep_for.completed = 60s;
+    file.keep_for.discarded = 90s;
+    queue_fixture q(ctx, in_file(file));
+    for (int i = 0; i < 1200; ++i) {
+        q.push(new_job("k"));
+        q.complete(q.take());
+    }
+    const job_id dead = q.push(new_job("k"));
+    ctx.await(q.queue.discard(dead, q.take().token, "no good"));
+    shell s(file.path);
+    BOOST_TEST(s.ask("SELECT count(*) FROM finished") == "1200");
+    ctx.advance(61s);
+    BOOST_TEST(q.counts() == "discarded 1");
+    BOOST_TEST(s.ask("SELECT count(*) FROM finished") == "0");
+    BOOST_TEST(s.ask("SELECT count(*) FROM errors") == "1");
+    const auto remains = killed_now(file);
+    ctx.advance(30s);
+    BOOST_TEST(s.ask("SELECT count(*) FROM all_jobs") == "0");
+    BOOST_TEST(s.ask("SELECT count(*) FROM errors") == "0");
+    queue_fixture again(ctx, in_file(remains)); // it grew too old while nobody had the file
+    ctx.advance(1s);
+    BOOST_TEST(again.counts().empty());
+    BOOST_TEST(shell(remains.path).ask("SELECT count(*) FROM all_jobs") == "0");
+}
+
+LIFEGUARD_TEST(a_list_goes_on_where_it_was_after_a_restart) {
+    const auto file = new_database();
+    std::vector<job_id> ids;
+    list_options options;
+    options.limit = 10;
+    {
+        queue_fixture q(ctx, in_file(file));
+        for (int i = 0; i < 30; ++i)
+            ids.push_back(q.push(i % 10));
+        for (int i = 0; i < 9; ++i)
+            q.complete(q.take());
+        const taken_job t = q.take();
+        ctx.await(q.queue.discard(t.id, t.token, "no good"));
+        options.after = ctx.await(q.queue.list(options)).next;
+        BOOST_TEST(options.after == 10);
+    }
+    queue_fixture q(ctx, in_file(file));
+    ids.push_back(q.push(0));
+    options.limit = 100;
+    const job_page page = ctx.await(q.queue.list(options));
+    BOOST_TEST(page.next == 0);
+    std::vector<job_id> listed;
+    for (const job_info& job : page.jobs)
+        listed.push_back(job.id);
+    BOOST_TEST(listed == std::vector<job_id>(ids.begin() + 10, ids.end()),
+               boost::test_tools::per_element());
 }
 
 LIFEGUARD_TEST(what_is_forgotten_is_forgotten_in_the_file_too) {

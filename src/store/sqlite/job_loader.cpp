@@ -66,14 +66,13 @@ job_loader::job_loader(database& db, job_index& index, store_listener& names, jo
       now_(now),
       errors_(db.prepare("SELECT attempt, at, text FROM errors WHERE seq = ? ORDER BY number")) {}
 
-std::int64_t job_loader::load(std::int64_t losses) {
+void job_loader::load(std::int64_t losses) {
     read_names();
     read_live(losses);
     // In the order in which they are to be forgotten.
     read_final("finished");
     read_final("discarded");
     index_.trim();
-    return last_row_;
 }
 
 void job_loader::require(bool ok, const char* rule) const {
@@ -84,30 +83,40 @@ void job_loader::require(bool ok, const char* rule) const {
 }
 
 void job_loader::read_names() {
-    const auto read = [this](const char* table, auto enter) {
+    const auto read = [this](const char* table, const char* more, auto enter) {
         table_ = table;
-        statement s = db_.prepare("SELECT number, name FROM " + std::string(table));
+        statement s = db_.prepare("SELECT number, name, " + std::string(more) + " FROM " + table);
         while (s.step()) {
             row_ = s.number(0);
             require(row_ > 0, "its number is not positive");
             try {
-                enter(row_, s.text(1));
+                enter(row_, s.text(1), s);
+            } catch (const sqlite_error&) {
+                throw; // says it all
             } catch (const error& e) {
                 throw error(static_cast<errc>(e.code().value()),
                             "file '" + db_.path() + "': table " + table + ": " + e.detail());
             }
         }
     };
-    read("kinds", [this](std::int64_t number, std::string_view name) {
+    read("kinds", "0", [this](std::int64_t number, std::string_view name, const statement&) {
         kind_entry& entry = names_.stored_kind(name);
         kinds_.emplace(number, &entry);
         rows_.know(entry, number);
     });
-    read("queues", [this](std::int64_t number, std::string_view name) {
+    const auto enter_queue = [this](std::int64_t number, std::string_view name,
+                                    const statement& s) {
         queue_entry& entry = names_.stored_queue(name);
         queues_.emplace(number, &entry);
         rows_.know(entry, number);
-    });
+        const std::int64_t paused = s.number(2);
+        const std::int64_t until = s.number(3); // null is 0
+        require(paused == 0 || paused == 1, "paused is not 0 or 1");
+        require(until >= 0, "paused_until is negative");
+        if (paused == 1)
+            names_.stored_pause(entry, until);
+    };
+    read("queues", "paused, paused_until", enter_queue);
 }
 
 kind_entry& job_loader::kind_of(std::int64_t number) {
@@ -126,6 +135,7 @@ std::unique_ptr<job_record> job_loader::read_job(const statement& s) {
     row_ = s.number(column_seq);
     const std::string_view id = s.text(column_id);
     require(row_ > 0, "seq is not positive");
+    require(row_ < std::numeric_limits<std::int64_t>::max() / 2, "seq is too large");
     require(id.size() == 16, "id is not 16 bytes");
     auto job = index_.make_record();
     job->row = row_;
@@ -160,7 +170,6 @@ std::unique_ptr<job_record> job_loader::read_job(const statement& s) {
             "there is no such state");
     job->state = static_cast<job_state>(state);
     job->available_since = now_;
-    last_row_ = std::max(last_row_, row_);
     return job;
 }
 

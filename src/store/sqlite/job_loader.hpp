@@ -17,8 +17,8 @@ class job_loader {
     job_loader(database& db, job_index& index, store_listener& names, job_rows& rows,
                time_point now);
 
-    /// `losses`: see job_rows. Returns the highest number of a row.
-    std::int64_t load(std::int64_t losses);
+    /// `losses`: see job_rows.
+    void load(std::int64_t losses);
 
   private:
     void read_names();
@@ -41,7 +41,6 @@ class job_loader {
     statement errors_;
     const char* table_ = nullptr; // being read
     std::int64_t row_ = 0;        // likewise
-    std::int64_t last_row_ = 0;
 };
 
 } // namespace lifeguard::detail

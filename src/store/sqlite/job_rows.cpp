@@ -48,7 +48,8 @@ job_rows::job_rows(database& db)
       erase_oldest_error_(db.prepare("DELETE FROM errors WHERE number = "
                                      "(SELECT min(number) FROM errors WHERE seq = ?)")),
       insert_kind_(db.prepare("INSERT INTO kinds (name) VALUES (?) RETURNING number")),
-      insert_queue_(db.prepare("INSERT INTO queues (name) VALUES (?) RETURNING number")) {
+      insert_queue_(db.prepare("INSERT INTO queues (name) VALUES (?) RETURNING number")),
+      pause_queue_(db.prepare("UPDATE queues SET paused = ?, paused_until = ? WHERE number = ?")) {
     for (std::size_t i = 0; i < table_names.size(); ++i) {
         const std::string from = std::string("DELETE FROM ") + table_names[i];
         erase_[i] = db.prepare(from + " WHERE seq = ?");
@@ -57,21 +58,31 @@ job_rows::job_rows(database& db)
 }
 
 void job_rows::write(const change& c) {
-    const job_record& job = *c.job;
     switch (c.what) {
     case change::kind::push:
         if (c.batch.empty())
-            return insert_live(job, job.attempt, job.state, job.due);
+            return insert_live(*c.job, c.job->attempt, c.job->state, c.job->due);
         for (const job_record* one : c.batch)
             insert_live(*one, one->attempt, one->state, one->due);
         return;
     case change::kind::settle:
-        return settle(job, c.how);
+        return settle(*c.job, c.how);
     case change::kind::remove:
-        erase(job.written, job.row);
-        forget_errors(job.row);
+        erase(c.job->written, c.job->row);
+        forget_errors(c.job->row);
         return;
+    case change::kind::pause:
+        return set_pause(*c.pause);
     }
+}
+
+void job_rows::set_pause(const pause_request& r) {
+    pause_queue_.bind(1, std::int64_t{r.paused}).bind(3, number_of(*r.queue));
+    if (r.until == 0)
+        pause_queue_.bind_null(2);
+    else
+        pause_queue_.bind(2, r.until);
+    pause_queue_.run();
 }
 
 void job_rows::settle(const job_record& job, const settlement& s) {

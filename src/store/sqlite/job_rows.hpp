@@ -36,6 +36,7 @@ class job_rows {
                      std::int64_t due, std::uint32_t max_attempts = 0);
     void insert_final(const job_record& job, const settlement& s);
     void settle(const job_record& job, const settlement& s);
+    void set_pause(const pause_request& r);
     void erase(job_record::table from, std::int64_t row);
     void forget_errors(std::int64_t row);
     void add_error(const job_record& job, const settlement& s);
@@ -54,6 +55,7 @@ class job_rows {
     statement erase_oldest_error_;
     statement insert_kind_;
     statement insert_queue_;
+    statement pause_queue_;
 
     std::int64_t losses_ = 0;
     std::vector<std::int64_t> kinds_; // by kind_entry::index; 0: not in the file

@@ -38,7 +38,7 @@ std::vector<log_record> sqlite_job_store::load() {
             ++facts.losses;
         rows_.set_losses(facts.losses);
         job_loader loader(db_, index(), listener(), rows_, shared()->time->now());
-        last_row_ = loader.load(facts.losses);
+        loader.load(facts.losses);
         if (telling)
             charge_all(left, said);
         ++facts.epoch;

@@ -27,9 +27,9 @@ CREATE TABLE kinds (
 CREATE TABLE queues (
     number INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    paused INTEGER NOT NULL DEFAULT 0, -- not used yet
-    paused_until INTEGER,              -- not used yet
-    options TEXT                       -- not used yet
+    paused INTEGER NOT NULL DEFAULT 0,
+    paused_until INTEGER, -- null: until it is resumed
+    options TEXT          -- not used yet
 );
 
 CREATE TABLE jobs (

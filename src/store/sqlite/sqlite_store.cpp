@@ -50,7 +50,8 @@ database& ready(database& db, const sqlite_store_options& o) {
 } // namespace
 
 sqlite_job_store::sqlite_job_store(sqlite_store_options options)
-    : job_store({options.finished_max, options.discarded_max}),
+    : job_store({options.finished_max, options.discarded_max, options.keep_for,
+                 options.finished_bytes_max, options.discarded_bytes_max}),
       options_(checked(std::move(options))),
       ledger_(options_.path),
       db_(options_.path),
@@ -83,7 +84,6 @@ void sqlite_job_store::context_gone() noexcept {
 // --- changes, with the engine's lock held
 
 job_record& sqlite_job_store::announce(std::unique_ptr<job_record> owned, std::int64_t wall_now) {
-    owned->row = ++last_row_;
     job_record& job = index().announce(std::move(owned));
     ++job.queue->reserved; // its place, until it is counted
     job.state = job.due > wall_now ? job_state::scheduled : job_state::available;
@@ -125,6 +125,13 @@ void sqlite_job_store::remove(job_record& job, wake_list&) {
     change c;
     c.what = change::kind::remove;
     c.job = &job;
+    add(std::move(c));
+}
+
+void sqlite_job_store::set_pause(std::shared_ptr<pause_request> r, wake_list&) {
+    change c;
+    c.what = change::kind::pause;
+    c.pause = std::move(r);
     add(std::move(c));
 }
 
@@ -191,6 +198,8 @@ void sqlite_job_store::conclude(change& c, std::int64_t wall_now, wake_list& wak
         return conclude_settle(c, wakes);
     case change::kind::remove:
         return conclude_remove(c, wakes);
+    case change::kind::pause:
+        return listener().pause_settled(*c.pause, c.error, wakes);
     }
 }
 

@@ -34,8 +34,10 @@ class sqlite_job_store final : public job_store, private job_index::trim_listene
     void start(job_record& job) override;
     void settle(job_record& job, settlement&& s, wake_list& wakes) override;
     void remove(job_record& job, wake_list& wakes) override;
+    void set_pause(std::shared_ptr<pause_request> r, wake_list& wakes) override;
     time_point next_retry() const noexcept override { return retry_at_; }
     void retry() override;
+    void pruned() override { writer_.flush(); }
     bool drain() override { return writer_.drain(); }
     void context_gone() noexcept override;
 
@@ -63,7 +65,6 @@ class sqlite_job_store final : public job_store, private job_index::trim_listene
     ledger ledger_; // first: it is the lock
     database db_;
     job_rows rows_;
-    std::int64_t last_row_ = 0;
     logger log_;
     std::optional<metrics_scope> metrics_;
     counter* unmarked_ = nullptr; // attempts for which the ledger had no room

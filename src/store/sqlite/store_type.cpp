@@ -25,6 +25,11 @@ std::function<store()> read_options(option_members& m) {
         m.wrong("check", "must be rows or full, is " + check);
     m.whole("finished_max", o.finished_max);
     m.whole("discarded_max", o.discarded_max);
+    m.whole("finished_bytes_max", o.finished_bytes_max);
+    m.whole("discarded_bytes_max", o.discarded_bytes_max);
+    m.age("completed_age_ms", o.keep_for.completed);
+    m.age("cancelled_age_ms", o.keep_for.cancelled);
+    m.age("discarded_age_ms", o.keep_for.discarded);
     if (const json* v = m.get("max_process_crashes"))
         o.max_process_crashes = static_cast<unsigned>(m.number(*v, "max_process_crashes", 1, 1000));
     if (const json* v = m.get("busy_wait_ms"))

@@ -43,6 +43,17 @@ void writer::trim(const trimmed_row& row) {
     trims_.push_back(row);
 }
 
+void writer::flush() {
+    bool wake = false;
+    {
+        const std::lock_guard lock(mutex_);
+        flush_ = !trims_.empty();
+        wake = has_work() && std::exchange(asleep_, false);
+    }
+    if (wake)
+        work_.notify_one();
+}
+
 void writer::cork(std::size_t until) {
     const std::lock_guard lock(mutex_);
     corked_until_ = until;
@@ -88,12 +99,14 @@ void writer::run() {
         if (waiting_.empty() && trims_.empty())
             break; // told to stop
         corked_until_ = 0;
+        flush_ = false;
         group changes = std::exchange(waiting_, {});
         std::vector<trimmed_row> trims = std::exchange(trims_, {});
         writing_ = true;
         lock.unlock();
         write(changes, trims);
-        written_(std::move(changes));
+        if (!changes.empty())
+            written_(std::move(changes));
         keep_log_short();
         lock.lock();
         // What could not be erased goes with a later group; not now, or we would never stop.

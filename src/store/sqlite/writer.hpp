@@ -32,6 +32,8 @@ class writer {
     void add(change&& c);
     /// Goes with the next group; nothing waits for it.
     void trim(const trimmed_row& row);
+    /// What has been trimmed so far goes now, though nothing else may be coming.
+    void flush();
 
     /// Nothing begins before so many changes wait, or `uncork` is called: more is about to come,
     /// and would be too late for the group.
@@ -54,7 +56,9 @@ class writer {
 
   private:
     void run();
-    bool has_work() const noexcept { return !waiting_.empty() && waiting_.size() >= corked_until_; }
+    bool has_work() const noexcept {
+        return flush_ || (!waiting_.empty() && waiting_.size() >= corked_until_);
+    }
     void write(group& changes, std::vector<trimmed_row>& trims);
     std::exception_ptr try_to_write(const std::vector<change*>& changes,
                                     std::vector<trimmed_row>& trims);
@@ -72,6 +76,7 @@ class writer {
     group waiting_;
     std::vector<trimmed_row> trims_;
     std::size_t corked_until_ = 0;
+    bool flush_ = false;
     bool writing_ = false;
     bool asleep_ = false;
     bool stopping_ = false;

@@ -1,0 +1,64 @@
+// Jobs by the page.
+
+#include "queue/queue_core.hpp"
+
+#include <boost/asio/post.hpp>
+
+namespace lifeguard::detail {
+namespace {
+
+constexpr std::size_t limit_max = 1000;
+
+/// How many jobs are looked at before somebody else may have the lock and the thread.
+constexpr std::size_t examined_max = 1000;
+
+} // namespace
+
+/// Goes on behind `after`; whether there may be more.
+bool queue_core::list_some(const list_options& options, std::int64_t& after, job_page& page) {
+    const queue_entry* const queue = find_queue(options.queue);
+    const auto known = kinds_.find(options.kind);
+    const kind_entry* const kind = known == kinds_.end() ? nullptr : known->second.get();
+    if ((queue == nullptr && !options.queue.empty()) || (kind == nullptr && !options.kind.empty()))
+        return false;
+    if (queue != nullptr && options.state && queue->count(*options.state) == 0)
+        return false;
+    std::size_t examined = 0;
+    bool more = false;
+    index().order().walk(after, [&](const job_record& job) {
+        more = examined++ == examined_max || page.jobs.size() == options.limit;
+        if (more)
+            return false;
+        after = job.row;
+        const bool listed = job.stored && (queue == nullptr || job.queue == queue) &&
+                            (kind == nullptr || job.kind == kind) &&
+                            (!options.state || job.state == *options.state);
+        if (listed)
+            page.jobs.push_back(summarize(job));
+        return true;
+    });
+    return more;
+}
+
+asio::awaitable<job_page> queue_core::list(std::shared_ptr<queue_core> self, list_options options) {
+    if (options.limit == 0 || options.limit > limit_max)
+        throw error(errc::invalid_option, "limit: must be 1 to 1,000");
+    if (options.after < 0)
+        throw error(errc::invalid_option, "after: must not be negative");
+    job_page page;
+    std::int64_t after = options.after;
+    for (;;) {
+        bool more = false;
+        {
+            const std::lock_guard lock(self->runtime_->mutex);
+            more = self->list_some(options, after, page);
+        }
+        if (!more || page.jobs.size() == options.limit) {
+            page.next = more ? after : 0;
+            co_return page;
+        }
+        co_await asio::post(asio::deferred);
+    }
+}
+
+} // namespace lifeguard::detail
