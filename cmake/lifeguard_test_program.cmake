@@ -1,12 +1,16 @@
-# lifeguard_test_program(<name> SOURCES <file>... [TIMEOUT <seconds>] [LABELS <label>...])
+# lifeguard_test_program(<name> SOURCES <file>... [TIMEOUT <seconds>] [LABELS <label>...] [CUT])
 #
 # Builds test_<name> from Boost.Test sources and registers it with ctest. A run writes
 # ${LIFEGUARD_TEST_REPORTS}/<name>.xml, which counts the cases; the log goes to stdout.
+#
+# CUT: it has coroutine tests (LIFEGUARD_TEST). With the address sanitizer each of them but those
+# labelled "scale" is run again, as <name>_cut, destroyed after its 1st, 2nd, 3rd ... 300th handler,
+# in whatever order things go then: nothing may leak or be used too late.
 set(LIFEGUARD_TEST_REPORTS "${PROJECT_BINARY_DIR}/reports" CACHE PATH "Where the tests report")
 file(MAKE_DIRECTORY "${LIFEGUARD_TEST_REPORTS}")
 
 function(lifeguard_test_program name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LABELS")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "CUT" "TIMEOUT" "SOURCES;LABELS")
     if(NOT arg_TIMEOUT)
         set(arg_TIMEOUT 120)
     endif()
@@ -29,6 +33,18 @@ function(lifeguard_test_program name)
         TIMEOUT ${arg_TIMEOUT}
         LABELS "${arg_LABELS}"
         ENVIRONMENT "${LIFEGUARD_SANITIZER_ENVIRONMENT}")
+
+    if(arg_CUT AND "address" IN_LIST LIFEGUARD_SANITIZE)
+        add_test(NAME ${name}_cut COMMAND test_${name}
+            --run_test=@coroutine
+            --run_test=!@scale
+            --log_level=test_suite
+            --color_output=no)
+        set_tests_properties(${name}_cut PROPERTIES
+            TIMEOUT 300
+            LABELS "${arg_LABELS}"
+            ENVIRONMENT "LIFEGUARD_TEST_CUTS=300;${LIFEGUARD_SANITIZER_ENVIRONMENT}")
+    endif()
 endfunction()
 
 # Stop at the first finding: what runs after it proves nothing.

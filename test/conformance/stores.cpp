@@ -37,11 +37,8 @@ const std::vector<store_under_test>& stores() {
 
 void on_every_store(void (*body)(test_context& ctx, const store_under_test& kept)) {
     for (const store_under_test& kept : stores()) {
-        for (const int threads : {1, 2}) {
-            BOOST_TEST_CONTEXT("store: " << kept.name << ", threads: " << threads) {
-                test_context ctx(threads);
-                body(ctx, kept);
-            }
+        BOOST_TEST_CONTEXT("store: " << kept.name) {
+            with_one_and_two_threads([&](test_context& ctx) { body(ctx, kept); });
         }
     }
 }

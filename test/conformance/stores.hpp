@@ -22,7 +22,7 @@ struct store_under_test {
     std::function<store(const keeping& how)> make_keeping = {};
 };
 
-/// Runs `body` with each store, on one thread and on two.
+/// Runs `body` with each store, on one thread and on two, or cut: see `with_one_and_two_threads`.
 void on_every_store(void (*body)(test_context& ctx, const store_under_test& kept));
 
 } // namespace lifeguard::test
@@ -31,7 +31,7 @@ void on_every_store(void (*body)(test_context& ctx, const store_under_test& kept
 #define LIFEGUARD_STORE_TEST(name)                                                                 \
     static void lifeguard_store_test_##name(::lifeguard::test::test_context& ctx,                  \
                                             const ::lifeguard::test::store_under_test& kept);      \
-    BOOST_AUTO_TEST_CASE(name) {                                                                   \
+    BOOST_AUTO_TEST_CASE(name, *boost::unit_test::label("coroutine")) {                            \
         ::lifeguard::test::on_every_store(&lifeguard_store_test_##name);                           \
     }                                                                                              \
     static void lifeguard_store_test_##name(                                                       \

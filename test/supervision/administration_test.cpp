@@ -87,7 +87,8 @@ LIFEGUARD_TEST(SUP_21_a_child_is_not_terminated_by_its_handle) {
 
 // Twenty times the children may cost twenty times as much, and ten times that for a bad day. The
 // core's own test goes up to 100,000.
-LIFEGUARD_TEST(SUP_61_cost_of_a_child_does_not_grow_with_their_number) {
+LIFEGUARD_TEST(SUP_61_cost_of_a_child_does_not_grow_with_their_number,
+               *boost::unit_test::label("scale")) {
     const auto cost = [&](int children) {
         supervisor sup(ctx.executor(), flags(ctx));
         const auto run = ctx.spawn(sup.run());

@@ -321,7 +321,8 @@ LIFEGUARD_TEST(CAN_08_clean_up_that_throws_is_reported_and_the_stop_goes_on) {
     BOOST_TEST(outcome(run) == "returned");
 }
 
-LIFEGUARD_TEST(CAN_10_many_waiting_children_are_stopped_together) {
+LIFEGUARD_TEST(CAN_10_many_waiting_children_are_stopped_together,
+               *boost::unit_test::label("scale")) {
     const std::size_t many = ctx.threads() == 1 ? 100'000 : 20'000; // two threads take their time
     std::vector<child_spec> specs;
     for (std::size_t i = 0; i < many; ++i)

@@ -316,7 +316,8 @@ LIFEGUARD_TEST(immovable_dynamic_children_are_abandoned_together) {
 }
 
 // Ten times the children may cost ten times as much, and twice that for a bad day.
-LIFEGUARD_TEST(SUP_60_cost_of_a_dynamic_child_does_not_grow_with_their_number) {
+LIFEGUARD_TEST(SUP_60_cost_of_a_dynamic_child_does_not_grow_with_their_number,
+               *boost::unit_test::label("scale")) {
     const auto time_to_terminate = [&](int many) {
         child_spec made_of("p", [](const std::any&) { return forever(); });
         made_of.restart = restart_type::temporary;

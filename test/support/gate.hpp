@@ -1,9 +1,12 @@
 #pragma once
 
+#include "base/context_hooks.hpp"
 #include "base/deadline_service.hpp"
 #include "base/parked_coroutine.hpp"
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/query.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -17,7 +20,8 @@ namespace lifeguard::test {
 
 namespace asio = boost::asio;
 
-/// Coroutines wait here until the test lets them go on. Copies are one gate. Thread-safe.
+/// Coroutines wait here until the test lets them go on. Copies are one gate. Thread-safe. When
+/// their context ends, those that wait are destroyed.
 class gate {
   public:
     /// Waits to be let through. Cancellation: `operation_aborted`.
@@ -27,14 +31,11 @@ class gate {
 
     /// Lets through who waits, and everybody from now on.
     void open() const {
-        std::vector<detail::resumption> all;
         {
             const std::lock_guard lock(state_->mutex);
             state_->is_open = true;
-            while (!state_->waiting.empty())
-                all.push_back(state_->take_first());
         }
-        for (auto& r : all)
+        for (auto& r : state_->take_all())
             asio::post(std::move(r));
     }
 
@@ -61,21 +62,45 @@ class gate {
         detail::parked_coroutine parked;
         bool cancelled = false;
     };
-    struct state {
+    struct state final : detail::context_bound, std::enable_shared_from_this<state> {
         std::mutex mutex;
         bool is_open = false;
         std::list<waiter*> waiting;
+        asio::execution_context* bound_to = nullptr; // whose end it will hear of
+
+        void bind(const asio::any_io_executor& executor) {
+            auto& context = asio::query(executor, asio::execution::context);
+            {
+                const std::lock_guard lock(mutex);
+                if (std::exchange(bound_to, &context) == &context)
+                    return;
+            }
+            detail::context_hooks::of(executor).add(weak_from_this());
+        }
+        void context_shutdown() noexcept override {
+            take_all(); // and unwinds their frames
+            const std::lock_guard lock(mutex);
+            bound_to = nullptr; // the next context may have the same address
+        }
 
         detail::resumption take_first() {
             waiter* first = waiting.front();
             waiting.pop_front();
             return first->parked.take();
         }
+        std::vector<detail::resumption> take_all() {
+            std::vector<detail::resumption> all;
+            const std::lock_guard lock(mutex);
+            while (!waiting.empty())
+                all.push_back(take_first());
+            return all;
+        }
     };
 
     static asio::awaitable<void> wait(std::shared_ptr<state> s, bool listens) {
         waiter self;
         asio::cancellation_slot slot;
+        s->bind(co_await asio::this_coro::executor);
         auto park = [&](detail::resumption r) {
             slot = r.get_cancellation_slot();
             if (listens && slot.is_connected())

@@ -319,7 +319,7 @@ void test_context::did_not_finish() const {
 namespace {
 
 /// Whether the body ran to its end before the cut.
-bool outruns_cut(void (*body)(test_context& ctx), std::size_t after) {
+bool outruns_cut(const std::function<void(test_context& ctx)>& body, std::size_t after) {
     try {
         test_context ctx(1, after);
         body(ctx);
@@ -337,7 +337,7 @@ bool both_threads_ran_handlers() {
            (ran_by_two[0] != 0 && ran_by_two[1] != 0);
 }
 
-void with_one_and_two_threads(void (*body)(test_context& ctx)) {
+void with_one_and_two_threads(const std::function<void(test_context& ctx)>& body) {
     if (const char* cuts = std::getenv("LIFEGUARD_TEST_CUTS")) {
         const std::size_t most = std::strtoul(cuts, nullptr, 10);
         std::size_t after = 1;

@@ -174,7 +174,7 @@ struct cut_short {};
 
 /// Runs `body` with one thread and then with two. With LIFEGUARD_TEST_CUTS=N in the environment it
 /// is instead cut after 1, 2, 3 ... N handlers: a sanitizer sees what is left, or used too late.
-void with_one_and_two_threads(void (*body)(test_context& ctx));
+void with_one_and_two_threads(const std::function<void(test_context& ctx)>& body);
 
 /// Two threads are only a test when both had something to do. True also while there was too little
 /// to do to tell.
@@ -183,10 +183,10 @@ bool both_threads_ran_handlers();
 } // namespace lifeguard::test
 
 /// One Boost.Test case, `name`, whose body runs twice, with a fresh `test_context& ctx` on one
-/// thread and on two.
-#define LIFEGUARD_TEST(name)                                                                       \
+/// thread and on two. Decorators may follow; one labelled "scale" is too long to be cut.
+#define LIFEGUARD_TEST(name, ...)                                                                  \
     static void lifeguard_test_##name(::lifeguard::test::test_context& ctx);                       \
-    BOOST_AUTO_TEST_CASE(name) {                                                                   \
+    BOOST_AUTO_TEST_CASE(name, *boost::unit_test::label("coroutine") __VA_ARGS__) {                \
         ::lifeguard::test::with_one_and_two_threads(&lifeguard_test_##name);                       \
     }                                                                                              \
     static void lifeguard_test_##name([[maybe_unused]] ::lifeguard::test::test_context& ctx)

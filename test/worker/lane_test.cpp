@@ -55,7 +55,7 @@ LIFEGUARD_TEST(lane_is_spawned_once_and_lets_others_run_every_16th_job) {
     BOOST_TEST(held.ready());
 }
 
-LIFEGUARD_TEST(handlers_that_return_at_once_do_not_recurse) {
+LIFEGUARD_TEST(handlers_that_return_at_once_do_not_recurse, *boost::unit_test::label("scale")) {
     rig r(ctx, workers(1));
     const auto held = r.execute("wait");
     const auto ids = submit_many(r, 20'000, "double");
@@ -66,7 +66,7 @@ LIFEGUARD_TEST(handlers_that_return_at_once_do_not_recurse) {
     BOOST_TEST(held.ready());
 }
 
-LIFEGUARD_TEST(caller_that_executes_in_a_loop_does_not_recurse) {
+LIFEGUARD_TEST(caller_that_executes_in_a_loop_does_not_recurse, *boost::unit_test::label("scale")) {
     rig r(ctx, workers(2));
     const auto client = ctx.spawn([&]() -> asio::awaitable<int> {
         int sum = 0;

@@ -276,7 +276,7 @@ LIFEGUARD_TEST(BRK_19_removed_and_installed_again_it_is_new) {
     BOOST_TEST((first.status().state == breaker_state::open)); // its holder's
 }
 
-LIFEGUARD_TEST(BRK_20_counts_are_exact_with_many_callers) {
+LIFEGUARD_TEST(BRK_20_counts_are_exact_with_many_callers, *boost::unit_test::label("scale")) {
     bench b(ctx, breaker_options(), judge_excluded);
     const auto caller = [&]() -> asio::awaitable<void> {
         for (int i = 0; i < 5000; ++i) {
