@@ -50,7 +50,7 @@ void add_engine_commands(CLI::App& program, const common& with, action& chosen) 
     add(program, "queues", "List the queues with their jobs by state", chosen, [&with] {
         return list(with, "queues",
                     {"name", "available", "executing", "scheduled", "retryable", "completed",
-                     "cancelled", "discarded", "waiting_for_handler"});
+                     "cancelled", "discarded", "waiting_for_handler", "paused"});
     });
     add(program, "pools", "List the worker pools", chosen, [&with] {
         return list(with, "pools",
@@ -66,6 +66,28 @@ void add_engine_commands(CLI::App& program, const common& with, action& chosen) 
         const json answer = client(with.server).get("/v1/tree");
         std::cout << (with.as_json ? answer.dump() + "\n" : answer.at("tree").get<std::string>());
         return exit_status::ok;
+    });
+
+    auto queue = std::make_shared<std::string>();
+    auto for_ms = std::make_shared<std::uint64_t>(0);
+    CLI::App* pause = program.add_subcommand("pause", "Let nobody take jobs from a queue");
+    pause->add_option("queue", *queue, "Its name")->required();
+    pause->add_option("--for-ms", *for_ms, "Only for so long");
+    pause->callback([queue, for_ms, &with, &chosen] {
+        chosen = [queue, for_ms, &with] {
+            client(with.server)
+                .post("/v1/queues/" + escaped(*queue) + "/pause",
+                      json({{"for_ms", *for_ms}}).dump());
+            return exit_status::ok;
+        };
+    });
+    CLI::App* resume = program.add_subcommand("resume", "End a pause");
+    resume->add_option("queue", *queue, "Its name")->required();
+    resume->callback([queue, &with, &chosen] {
+        chosen = [queue, &with] {
+            client(with.server).post("/v1/queues/" + escaped(*queue) + "/resume");
+            return exit_status::ok;
+        };
     });
 
     auto worker = std::make_shared<std::string>();

@@ -72,6 +72,18 @@ id=$("$lifeguard" submit later --delay-ms 3600000 --priority 3)
 expect 0 'state: scheduled' "$lifeguard" job "$id"
 expect 0 '"priority":3' "$lifeguard" --json job "$id"
 expect 1 'no job has such an id' "$lifeguard" job nonsense
+expect 0 'its time|scheduled|until' "$lifeguard" explain "$id"
+expect 0 "^$id +scheduled" "$lifeguard" jobs --state scheduled
+expect 0 '^\{.*"kind":"fail"' "$lifeguard" --json jobs --state discarded --kind fail
+expect 1 'no job has such a state' "$lifeguard" jobs --state odd
+dead=$("$lifeguard" --json jobs --state discarded | sed 's/.*"id":"\([^"]*\)".*/\1/')
+expect 0 '^available$' "$lifeguard" retry "$dead"
+later=$("$lifeguard" submit later --delay-ms 3600000)
+expect 0 '^cancelled$' "$lifeguard" cancel "$later"
+expect 0 '' "$lifeguard" pause mail --for-ms 60000
+expect 0 '^mail .*true$' "$lifeguard" queues
+expect 0 '' "$lifeguard" resume mail
+expect 0 '^mail .*false$' "$lifeguard" queues
 printf '{"kind":"noop"}\n\n{"kind":"noop"}\n' >"$directory/jobs.jsonl"
 expect 0 '2 jobs in' "$lifeguard" submit --file "$directory/jobs.jsonl"
 printf '{"kind":"noop"}\n{"kind":7}\n' >"$directory/jobs.jsonl"

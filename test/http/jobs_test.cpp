@@ -79,7 +79,7 @@ LIFEGUARD_TEST(HTTP_07_what_is_not_asked_for_in_the_right_way) {
     BOOST_TEST(one(http_rig::request("GET", "/nowhere")).status == 404u);
     const reply wrong = one(http_rig::request("PUT", "/v1/jobs"));
     BOOST_TEST(wrong.status == 405u);
-    BOOST_TEST(wrong.fields.at("allow") == "POST");
+    BOOST_TEST(wrong.fields.at("allow") == "POST, GET, HEAD, DELETE");
     BOOST_TEST(wrong.code() == "method_not_allowed");
 }
 
@@ -126,6 +126,84 @@ LIFEGUARD_TEST(HTTP_17_a_submission_may_be_repeated) {
     BOOST_TEST(again.value().at("id") == id);
     BOOST_TEST(submit(R"({"kind":"a","payload":2})").status == 409u);
     BOOST_TEST(rig.app.queue().counts("default").available == 1u);
+}
+
+LIFEGUARD_TEST(HTTP_17_a_key_may_be_any_text) {
+    http_rig rig(ctx);
+    const auto submit = [&](const char* body, const char* key) {
+        return rig.ask("POST", "/v1/jobs", body, "Idempotency-Key: " + std::string(key) + "\r\n");
+    };
+    const reply first = submit(R"({"kind":"a"})", "order 17");
+    BOOST_TEST(first.status == 201u);
+    const reply again = submit(R"({"kind":"a"})", "order 17");
+    BOOST_TEST(again.status == 200u);
+    BOOST_TEST(again.value().at("id") == first.value().at("id"));
+    BOOST_TEST(submit(R"({"kind":"b"})", "order 17").status == 409u);
+    BOOST_TEST(submit(R"({"kind":"a"})", "order 18").status == 201u);
+}
+
+LIFEGUARD_TEST(HTTP_21_many_jobs_are_submitted_at_once_or_not_at_all) {
+    http_rig rig(ctx);
+    json jobs = json::array();
+    for (int i = 0; i < 1000; ++i)
+        jobs.push_back({{"kind", "a"}, {"payload", i}});
+    const reply r = rig.post("/v1/jobs", jobs);
+    BOOST_TEST(r.status == 201u);
+    BOOST_TEST(r.value().at("jobs").size() == 1000u);
+    BOOST_TEST(rig.app.queue().counts("default").available == 1000u);
+
+    jobs[700]["priority"] = 99;
+    const reply wrong = rig.post("/v1/jobs", jobs);
+    BOOST_TEST(wrong.status == 422u);
+    BOOST_TEST(wrong.where() == "jobs[700].priority");
+    BOOST_TEST(rig.post("/v1/jobs", json::array()).status == 422u);
+    BOOST_TEST(rig.ask("POST", "/v1/jobs?wait=1s", "[]").status == 422u);
+    BOOST_TEST(rig.app.queue().counts("default").available == 1000u);
+}
+
+LIFEGUARD_TEST(jobs_are_listed_explained_cancelled_and_retried) {
+    http_rig rig(ctx);
+    for (int i = 0; i < 5; ++i)
+        rig.post("/v1/jobs", {{"kind", i == 3 ? "odd" : "a"}});
+    const reply page = rig.get("/v1/jobs?limit=2");
+    BOOST_TEST(page.value().at("jobs").size() == 2u);
+    const reply rest = rig.get("/v1/jobs?limit=10&after=" + page.value().at("next").dump());
+    BOOST_TEST(rest.value().at("jobs").size() == 3u);
+    BOOST_TEST(rest.value().at("next").is_null());
+    const json odd = rig.get("/v1/jobs?kind=odd").value().at("jobs");
+    BOOST_REQUIRE(odd.size() == 1u);
+    const std::string at = "/v1/jobs/" + odd[0].at("id").get<std::string>();
+
+    BOOST_TEST(rig.get(at + "/explain").value().at("why") == "no_handler");
+    BOOST_TEST(rig.ask("POST", at + "/cancel").value().at("state") == "cancelled");
+    BOOST_TEST(rig.get("/v1/jobs?state=cancelled").value().at("jobs").size() == 1u);
+    BOOST_TEST(rig.ask("POST", at + "/retry").value().at("state") == "available");
+    BOOST_TEST(rig.get("/v1/jobs?state=none").where() == "state");
+    const reply gone = rig.ask("DELETE", "/v1/jobs?state=available");
+    BOOST_TEST(gone.value().at("removed") == 5);
+}
+
+LIFEGUARD_TEST(queues_are_paused_and_drained) {
+    http_rig rig(ctx);
+    rig.post("/v1/jobs", {{"kind", "a"}});
+    BOOST_TEST(rig.ask("POST", "/v1/queues/default/pause").status == 204u);
+    BOOST_TEST(rig.get("/v1/queues/default").value().at("paused") == true);
+    BOOST_TEST(rig.post("/v1/take", json::object()).value().at("jobs").empty());
+    BOOST_TEST(rig.ask("POST", "/v1/queues/default/resume").status == 204u);
+    BOOST_TEST(rig.post("/v1/take", json::object()).value().at("jobs").size() == 1u);
+
+    BOOST_TEST(rig.post("/v1/drain", {{"draining", true}}).status == 204u);
+    const reply refused = rig.post("/v1/jobs", {{"kind", "a"}});
+    BOOST_TEST(refused.status == 503u);
+    BOOST_TEST(refused.code() == "draining");
+    BOOST_TEST(rig.get("/readyz").status == 503u);
+    BOOST_TEST(rig.post("/v1/drain", {{"draining", false}}).status == 204u);
+    BOOST_TEST(rig.post("/v1/jobs", {{"kind", "a"}}).status == 201u);
+
+    BOOST_TEST(rig.post("/v1/pools/default/resize", {{"size", 3}}).status == 204u);
+    ctx.settle();
+    BOOST_TEST(rig.get("/v1/pools/default").value().at("workers") == 3);
+    BOOST_TEST(rig.post("/v1/pools/default/resize", {{"size", 0}}).status == 422u);
 }
 
 LIFEGUARD_TEST(HTTP_19_what_a_job_failed_with_is_valid_json) {
