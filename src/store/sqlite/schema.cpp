@@ -179,17 +179,14 @@ void migrate(database& db, std::span<const migration> steps) {
     whole.commit();
 }
 
-void prepare(database& db, durability durable, store_check check) {
+void prepare(database& db, store_check check) {
     if (check == store_check::full)
         check_whole_file(db);
     usable_version(db, migrations().back().version); // before journal_mode writes to the file
     if (const std::string mode = db.text("PRAGMA journal_mode = WAL"); mode != "wal")
         throw error(errc::store_failed,
                     "file '" + db.path() + "': no write-ahead log, but journal mode " + mode);
-    // With FULL every commit syncs the log; with NORMAL the log is synced when it is moved into the
-    // file, which keeps the file whole and loses the last commits to a power cut.
-    db.execute(durable == durability::power_loss ? "PRAGMA synchronous = FULL"
-                                                 : "PRAGMA synchronous = NORMAL");
+    db.execute("PRAGMA synchronous = FULL");
     db.execute("PRAGMA cache_size = -16384"); // KiB
     db.execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");
     migrate(db, migrations());

@@ -30,8 +30,9 @@ struct store_facts {
 };
 
 /// Makes a connection ready for use, checks the file as far as asked, and migrates it. Nothing is
-/// written before it has been checked.
-void prepare(database& db, durability durable, store_check check);
+/// written before it has been checked. Every commit is synced from then on, whatever the
+/// durability.
+void prepare(database& db, store_check check);
 
 store_facts read_facts(database& db);
 /// Within a transaction.

@@ -43,7 +43,7 @@ sqlite_store_options checked(sqlite_store_options o) {
 database& ready(database& db, const sqlite_store_options& o) {
     const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(o.busy_wait).count();
     db.set_busy_wait(static_cast<int>(wait));
-    prepare(db, o.durable, o.check);
+    prepare(db, o.check);
     return db;
 }
 

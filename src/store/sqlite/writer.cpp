@@ -176,9 +176,10 @@ void writer::write_apart(group& changes, std::vector<trimmed_row>& trims,
 void writer::keep_log_short() {
     if (db_.log_pages() < log_limit_)
         return;
-    // While a reader is in the way the log goes on; each attempt costs a sync.
+    // While a reader is in the way the log goes on. It may be gone for a moment only, so this is
+    // tried often, and costs little: what is before the reader was moved the first time.
     const int pages = db_.log_pages();
-    log_limit_ = log_pages_max + (db_.checkpoint(false) ? 0 : pages);
+    log_limit_ = db_.checkpoint(false) ? log_pages_max : pages + log_pages_step;
 }
 
 } // namespace lifeguard::detail

@@ -83,7 +83,8 @@ class writer {
 
     /// So long may the log become before it is moved into the file, in pages of 4 KiB.
     static constexpr int log_pages_max = 2000;
-    int log_limit_ = log_pages_max; // of the writer's thread only
+    static constexpr int log_pages_step = 250; ///< likewise, while a reader prevents it
+    int log_limit_ = log_pages_max;            // of the writer's thread only
 
     std::uint64_t drained_ = 0; // groups that `drain` knows of
 
