@@ -155,6 +155,12 @@ class resource_pool_base {
 
     resource_pool_status status() const;
 
+    /// Waits until the first resources, `size` of them, have been started or have failed to at
+    /// their first try; `status` says how many there are. Before the pool runs: waits for that,
+    /// too. Errors: `no_such_pool` when the pool has been stopped. Cancellation:
+    /// `operation_aborted`.
+    asio::awaitable<void> ready();
+
     /// Any time. What is too much is let go as it comes back. Errors: `invalid_option`.
     void resize(unsigned size, unsigned max_overflow);
 
