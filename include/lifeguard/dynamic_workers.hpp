@@ -18,13 +18,14 @@
 namespace lifeguard {
 
 class log_sink;
+class metrics_registry;
 namespace detail {
 class dynamic_core;
 }
 
 /// Validated by the constructor of `dynamic_workers`; the error names the field.
 struct dynamic_workers_options {
-    /// Names the manager in reports, logs and the tree.
+    /// Names the manager in reports, logs, metrics and the tree.
     std::string name = "workers";
 
     /// The rhythm of workers whose spec has none.
@@ -48,9 +49,10 @@ struct dynamic_workers_options {
     unsigned intensity = 3;
     duration period = std::chrono::seconds(5);
 
-    /// Empty: the machine's clocks, and no log.
+    /// Empty: the machine's clocks; no log; metrics of its own that nobody reads.
     std::shared_ptr<time_source> time;
     std::shared_ptr<log_sink> log;
+    std::shared_ptr<metrics_registry> metrics;
 };
 
 /// How to call a worker.
@@ -76,6 +78,8 @@ struct worker_info {
 struct dynamic_workers_state {
     manager_state now = manager_state::unknown;
     std::map<std::string, worker_info> workers;
+    std::uint64_t starts_total = 0;   ///< restarts included
+    std::uint64_t restarts_total = 0; ///< of workers that had crashed
     std::uint64_t crashes_total = 0;
     std::uint64_t slow_performs_total = 0;
     std::uint64_t casts_dropped_total = 0;   ///< their worker went before it came to them

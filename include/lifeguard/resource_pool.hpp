@@ -3,6 +3,7 @@
 #include <lifeguard/child_spec.hpp>
 #include <lifeguard/error.hpp>
 #include <lifeguard/exit_reason.hpp>
+#include <lifeguard/named_callable.hpp>
 #include <lifeguard/resource_lease.hpp>
 #include <lifeguard/resource_pool_options.hpp>
 
@@ -154,6 +155,12 @@ class resource_pool_base {
 
     resource_pool_status status() const;
 
+    /// Waits until the first resources, `size` of them, have been started or have failed to at
+    /// their first try; `status` says how many there are. Before the pool runs: waits for that,
+    /// too. Errors: `no_such_pool` when the pool has been stopped. Cancellation:
+    /// `operation_aborted`.
+    asio::awaitable<void> ready();
+
     /// Any time. What is too much is let go as it comes back. Errors: `invalid_option`.
     void resize(unsigned size, unsigned max_overflow);
 
@@ -209,16 +216,11 @@ class resource_pool : public resource_pool_base {
     template <typename F>
     auto transaction(F&& f, transaction_options options = {})
         -> asio::awaitable<detail::body_result<std::remove_reference_t<F>, T>> {
-        using callable = std::remove_reference_t<F>;
-        if constexpr (std::is_lvalue_reference_v<F>) {
+        detail::refuse_owning_temporary<F>();
+        if constexpr (std::is_lvalue_reference_v<F>)
             return transact(core_, std::ref(f), options);
-        } else {
-            static_assert(std::is_trivially_destructible_v<callable>,
-                          "g++ 12 destroys a temporary that owns something twice when it stands in "
-                          "a co_await expression. Name the callable first: "
-                          "auto f = [...] ...; co_await pool.transaction(f);");
+        else
             return transact(core_, std::forward<F>(f), options);
-        }
     }
 
   private:

@@ -2,6 +2,7 @@
 
 #include <lifeguard/circuit_breaker.hpp>
 #include <lifeguard/events.hpp>
+#include <lifeguard/named_callable.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_type.hpp>
@@ -15,12 +16,6 @@
 #include <utility>
 
 namespace lifeguard {
-
-/// What `shared_breaker::call` takes. g++ 12 destroys a temporary twice that owns something and
-/// stands in a co_await expression, so only what owns nothing may be one.
-template <typename F>
-concept named_or_owns_nothing =
-    std::is_lvalue_reference_v<F> || std::is_trivially_destructible_v<std::remove_cvref_t<F>>;
 
 /// A circuit breaker for any coroutine or thread: `circuit_breaker` with a clock and a lock.
 ///
@@ -50,10 +45,8 @@ class shared_breaker {
     /// The same; a result that `failed` answers true for is returned, and counts as a failure.
     template <typename F, typename Failed>
     auto call(F&& f, Failed&& failed) {
-        static_assert(named_or_owns_nothing<F> && named_or_owns_nothing<Failed>,
-                      "call(f): g++ 12 destroys such a temporary twice. Name it first, "
-                      "auto work = [id] { ... }; co_await breaker.call(work); "
-                      "or capture by reference. See docs/compiler-traps.md");
+        detail::refuse_owning_temporary<F>();
+        detail::refuse_owning_temporary<Failed>();
         return run(*this, std::decay_t<F>(std::forward<F>(f)),
                    std::decay_t<Failed>(std::forward<Failed>(failed)));
     }

@@ -29,6 +29,10 @@ enum class breaker_scope : std::uint8_t {
     kind,   ///< each kind of jobs has one: while it is open, jobs of that kind wait
 };
 
+/// What is done to a pool's breaker by hand: what the members of `circuit_breaker` of these names
+/// do.
+enum class breaker_command : std::uint8_t { trip, half_open, force_open, disable, enable, reset };
+
 /// Validated by the pool's constructor; the error names the field.
 struct worker_pool_options {
     /// Names the pool and, with a number, its workers: "images/3".
@@ -231,6 +235,11 @@ class worker_pool {
     worker_status worker(const std::string& id) const;
     /// The workers', the pool's one, or those of the kinds seen so far.
     std::vector<breaker_status> breakers() const;
+
+    /// Works a breaker by hand; `name` is that in `breakers()`. Jobs that run go on. What is forced
+    /// open or disabled stays so when its worker is restarted; of an overflow worker it goes with
+    /// it. Errors: `not_found`; `illegal_transition`, and nothing has changed.
+    void control_breaker(const std::string& name, breaker_command command);
 
     /// Kills a worker: what it runs is charged an attempt and available again at once, and the
     /// supervisor restarts it as after a crash. Errors: `not_found`, `no_such_pool` when the pool

@@ -10,14 +10,17 @@ namespace lifeguard::detail {
 dynamic_core::dynamic_core(const asio::any_io_executor& executor, dynamic_workers_options options,
                            worker_behaviour behaviour)
     : options_(std::move(options)),
-      runtime_(std::make_shared<runtime>(executor, options_.time, options_.log, nullptr)),
+      runtime_(std::make_shared<runtime>(executor, options_.time, options_.log, options_.metrics)),
       home_(guarded_executor::make(strand_of(executor))),
       log_(options_.log),
       behaviour_(std::make_shared<const worker_behaviour>(std::move(behaviour))),
       registry_(options_.workers_max),
       answered_(options_.intensity, options_.period) {}
 
-void dynamic_core::open() { context_hooks::of(runtime_->executor).add(weak_from_this()); }
+void dynamic_core::open() {
+    context_hooks::of(runtime_->executor).add(weak_from_this());
+    describe_metrics();
+}
 
 std::string dynamic_core::whose() const { return "workers '" + one_line(options_.name) + "'"; }
 

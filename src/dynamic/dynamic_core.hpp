@@ -11,6 +11,7 @@
 #include <lifeguard/dynamic_workers.hpp>
 #include <lifeguard/error.hpp>
 #include <lifeguard/log.hpp>
+#include <lifeguard/metrics.hpp>
 #include <lifeguard/supervisor.hpp>
 
 #include <deque>
@@ -38,6 +39,7 @@ class dynamic_worker final : public worker_record {
     std::vector<std::shared_ptr<completion>> waiters;
     worker_run* current = nullptr; ///< the incarnation that runs
     unsigned incarnation = 0;
+    bool crashed = false; ///< the last incarnation did, and its supervisor has not started another
 };
 
 /// One incarnation of a worker. Kept alive by its coroutine. Guarded by the core's lock, but for
@@ -68,7 +70,7 @@ class dynamic_core final : public context_bound, public std::enable_shared_from_
     dynamic_core(const asio::any_io_executor& executor, dynamic_workers_options options,
                  worker_behaviour behaviour);
 
-    /// Registers with the context; once, after construction.
+    /// Registers with the context and the metrics; once, after construction.
     void open();
 
     const dynamic_workers_options& options() const noexcept { return options_; }
@@ -170,6 +172,10 @@ class dynamic_core final : public context_bound, public std::enable_shared_from_
     void workers_ended();
     void close();
 
+    void describe_metrics();
+    struct load;
+    load load_now();
+
     void log(wake_list& wakes, log_level level, std::string_view event, std::string message,
              std::vector<log_field> fields) const;
     void callback_failed(std::string_view which, const std::exception_ptr& why);
@@ -178,6 +184,7 @@ class dynamic_core final : public context_bound, public std::enable_shared_from_
     const std::shared_ptr<runtime> runtime_;
     const std::shared_ptr<guarded_executor> home_; ///< the manager's strand
     const logger log_;
+    std::optional<metrics_scope> metrics_;
 
     // Guarded by the lock.
     std::shared_ptr<const worker_behaviour> behaviour_; ///< empty once the context is gone

@@ -114,6 +114,8 @@ bool dynamic_core::begin(worker_run& r) {
     turn t(*this);
     dynamic_worker& w = *r.worker;
     ++w.incarnation;
+    ++totals_.starts_total;
+    totals_.restarts_total += std::exchange(w.crashed, false) ? 1U : 0U;
     w.current = &r;
     w.busy = true; // until it asks for something to do
     const bool wanted = registry_.began(w, t);
@@ -145,6 +147,7 @@ exit_reason dynamic_core::end(worker_run& r, bool asked, bool forced,
     if (asked)
         return reason_of(exit_reason::kind::shutdown);
     ++totals_.crashes_total;
+    w.crashed = true;
     return reason_of(exit_reason::kind::error, describe(failed), failed);
 }
 

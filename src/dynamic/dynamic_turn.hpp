@@ -22,7 +22,10 @@ class dynamic_core::turn final : public registry_actions {
         return std::make_shared<dynamic_worker>(id, std::move(spec));
     }
 
-    void start(worker_record& w) override { spawn(w, &dynamic_core::start_child); }
+    void start(worker_record& w) override {
+        static_cast<dynamic_worker&>(w).crashed = false; // it begins anew
+        spawn(w, &dynamic_core::start_child);
+    }
     void stop(worker_record& w) override { spawn(w, &dynamic_core::stop_child); }
 
     void settled(worker_record& w) override {

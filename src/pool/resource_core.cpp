@@ -187,6 +187,7 @@ void resource_core::refuse_all() {
     stopped_ = true;
     while (!checkouts_.empty())
         refuse(checkouts_.front(), checkout_waiter::end::stopped, t.wakes);
+    tell_ready(t.wakes);
 }
 
 void resource_core::close() {

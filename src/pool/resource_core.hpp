@@ -4,6 +4,7 @@
 #include "base/parked_coroutine.hpp"
 #include "base/runtime.hpp"
 #include "pool/pool_accounting.hpp"
+#include "supervision/reply.hpp"
 #include "supervision/restart_intensity.hpp"
 #include <lifeguard/log.hpp>
 #include <lifeguard/resource_pool.hpp>
@@ -14,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace lifeguard::detail {
 
@@ -42,6 +44,7 @@ class pooled_resource final : public pooled, public deadline {
     const std::shared_ptr<resource_core> core;
     const std::string id;
     const std::uint64_t served_by; ///< the incarnation of the server that started it
+    bool is_first = false;         ///< one of those that the pool begins with, and not tried yet
     std::shared_ptr<void> object;
     std::optional<exit_reason> why; ///< it has been asked to end
     std::shared_ptr<lease_watch> watch;
@@ -88,6 +91,9 @@ class resource_core final : public context_bound,
     /// The lease is over, and the resource unfit for another one.
     void recycle(pooled_resource& p, exit_reason why) noexcept;
     bool is_alive(const pooled_resource& p) noexcept;
+
+    /// Returns when the resources that the pool begins with have been tried.
+    static asio::awaitable<void> ready(std::shared_ptr<resource_core> self);
 
     resource_pool_status status();
     void resize(unsigned size, unsigned max_overflow);
@@ -136,6 +142,8 @@ class resource_core final : public context_bound,
     }
     void started(pooled_resource& p);
     std::optional<duration> start_failed(pooled_resource& p, const std::exception_ptr& why);
+    void tried(pooled_resource& p, wake_list& wakes);
+    void tell_ready(wake_list& wakes);
     bool take_for_ping(pooled_resource& p);
     exit_reason ended(pooled_resource& p, bool asked, const std::exception_ptr& failed);
     void charge_death(wake_list& wakes);
@@ -173,8 +181,11 @@ class resource_core final : public context_bound,
     std::weak_ptr<supervisor::shell> resources_; // likewise: the supervisor of the resources
     parked_coroutine server_;
     bool serving_ = false;
-    bool gives_up_ = false;           // too many resources died
-    std::size_t unlaunched_ = 0;      // starts that wait for the server
+    bool gives_up_ = false;         // too many resources died
+    std::size_t unlaunched_ = 0;    // starts that wait for the server
+    std::size_t untried_ = 0;       // of those that the pool begins with
+    std::uint64_t first_until_ = 0; // the number of the last one of these
+    std::vector<std::shared_ptr<reply>> await_ready_;
     std::uint64_t number_ = 0;        // of the resource started last
     std::uint64_t server_number_ = 0; // counts the server's incarnations
     unsigned failures_ = 0;           // of starts, since one worked

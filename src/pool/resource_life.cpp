@@ -143,6 +143,9 @@ void resource_core::begin_serving() {
     ++server_number_;
     gives_up_ = false;
     accounting_.open(t);
+    untried_ = std::min<std::size_t>(unlaunched_, accounting_.size()); // others are overflow
+    first_until_ = number_ + untried_;
+    tell_ready(t.wakes);
 }
 
 void resource_core::end_serving() noexcept {
@@ -159,10 +162,12 @@ void resource_core::launch() {
     {
         const std::lock_guard lock(runtime_->mutex);
         resources = resources_.lock();
-        for (; resources && unlaunched_ != 0; --unlaunched_)
+        for (; resources && unlaunched_ != 0; --unlaunched_) {
             fresh.push_back(std::make_shared<pooled_resource>(
                 shared_from_this(), options_.name + "/" + std::to_string(++number_),
                 server_number_));
+            fresh.back()->is_first = number_ <= first_until_;
+        }
     }
     for (const auto& p : fresh) {
         child_spec spec(p->id, [self = shared_from_this(), p] { return live(self, p); });
@@ -289,6 +294,7 @@ void resource_core::started(pooled_resource& p) {
     ++totals_.started_total;
     if (is_current(p))
         accounting_.started(p, t);
+    tried(p, t.wakes);
 }
 
 /// How long to wait before the next try; nothing when there shall be none.
@@ -296,6 +302,7 @@ std::optional<duration> resource_core::start_failed(pooled_resource& p,
                                                     const std::exception_ptr& why) {
     turn t(*this);
     ++totals_.start_failures_total;
+    tried(p, t.wakes);
     log(t.wakes, log_level::warning, "start_failed", p.id + " could not be started",
         {{"resource", p.id}, {"reason", describe(why)}});
     if (!is_current(p) || !accounting_.start_failed()) {
@@ -303,6 +310,36 @@ std::optional<duration> resource_core::start_failed(pooled_resource& p,
         return std::nullopt;
     }
     return options_.start_retry.delay(++failures_, 0.5);
+}
+
+void resource_core::tried(pooled_resource& p, wake_list& wakes) {
+    if (!std::exchange(p.is_first, false) || !is_current(p))
+        return;
+    --untried_;
+    tell_ready(wakes);
+}
+
+void resource_core::tell_ready(wake_list& wakes) {
+    const bool is_ready = serving_ && untried_ == 0;
+    if (await_ready_.empty() || !(is_ready || stopped_ || closed_))
+        return;
+    wakes.defer([all = std::exchange(await_ready_, {})] {
+        for (const auto& r : all)
+            r->arrive();
+    });
+}
+
+asio::awaitable<void> resource_core::ready(std::shared_ptr<resource_core> self) {
+    const auto told = std::make_shared<reply>();
+    {
+        turn t(*self);
+        self->await_ready_.push_back(told);
+        self->tell_ready(t.wakes);
+    }
+    co_await reply::wait(told);
+    const std::lock_guard lock(self->runtime_->mutex);
+    if (self->stopped_ || self->closed_)
+        throw self->error_about(checkout_waiter::end::stopped, duration::zero());
 }
 
 bool resource_core::take_for_ping(pooled_resource& p) {
@@ -320,6 +357,7 @@ exit_reason resource_core::ended(pooled_resource& p, bool asked, const std::exce
     if (!is_current(p) || p.at == pooled::place::out)
         return why;
     if (p.at == pooled::place::starting) {
+        tried(p, t.wakes);
         p.at = pooled::place::out;
         accounting_.start_lost(t);
         return why;
@@ -341,11 +379,14 @@ void resource_core::charge_death(wake_list& wakes) {
 
 void resource_core::context_shutdown() noexcept {
     std::vector<resumption> gone;
+    wake_list wakes;
     {
         const std::lock_guard lock(runtime_->mutex);
         closed_ = true;
         gone = parked_.clear();
+        tell_ready(wakes); // they may wait in another context
     }
+    wakes.run();
     gone.clear(); // unwinds frames, which may take the lock
     timer_.reset();
 }

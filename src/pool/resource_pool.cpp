@@ -94,6 +94,8 @@ child_spec resource_pool_base::spec() const {
 
 resource_pool_status resource_pool_base::status() const { return core_->status(); }
 
+asio::awaitable<void> resource_pool_base::ready() { return resource_core::ready(core_); }
+
 void resource_pool_base::resize(unsigned size, unsigned max_overflow) {
     validate_sizes(core_->options(), size, max_overflow);
     core_->resize(size, max_overflow);

@@ -34,6 +34,13 @@ circuit_breaker* pool_breakers::common() noexcept {
     return options_.breaker_scope == breaker_scope::pool ? &entries_.front()->breaker : nullptr;
 }
 
+circuit_breaker* pool_breakers::find(std::string_view name) noexcept {
+    for (const auto& e : entries_)
+        if (e && e->breaker.name() == name)
+            return &e->breaker;
+    return nullptr;
+}
+
 void pool_breakers::changed(const circuit_breaker& breaker) {
     std::erase_if(troubled_, [&](const entry* e) { return &e->breaker == &breaker; });
     for (const auto& e : entries_)
@@ -140,12 +147,12 @@ void pool_core::arm_breakers() {
 }
 
 /// To be called after everything that may change a breaker's state.
-void pool_core::note_change(circuit_breaker& breaker, wake_list& wakes) {
+void pool_core::note_change(circuit_breaker& breaker, wake_list& wakes, bool by_hand) {
     const auto change = breaker.take_change();
     if (!change)
         return;
     figures.breakers_opened_total += change->to == breaker_state::open ? 1 : 0;
-    figures.breakers_closed_total += change->to == breaker_state::closed ? 1 : 0;
+    figures.breakers_closed_total += change->to == breaker_state::closed && !by_hand ? 1 : 0;
     breakers_.changed(breaker);
     arm_breakers();
     log_breaker(*change, wakes);
@@ -179,6 +186,59 @@ std::vector<breaker_status> pool_core::breakers() const {
     else
         breakers_.for_each([&](const circuit_breaker& b) { all.push_back(b.status(now)); });
     return all;
+}
+
+// --- by hand
+
+namespace {
+
+void apply(breaker_command command, circuit_breaker& to, time_point now) {
+    switch (command) {
+    case breaker_command::trip:
+        return to.trip(now);
+    case breaker_command::half_open:
+        return to.half_open();
+    case breaker_command::force_open:
+        return to.force_open(now);
+    case breaker_command::disable:
+        return to.disable();
+    case breaker_command::enable:
+        return to.enable();
+    case breaker_command::reset:
+        return to.reset();
+    }
+}
+
+} // namespace
+
+circuit_breaker& pool_core::breaker_named(std::string_view name) {
+    circuit_breaker* found = breakers_.find(name);
+    if (options_.breaker_scope == breaker_scope::worker)
+        if (const auto w = find(std::string(name)))
+            found = &w->breaker;
+    if (found == nullptr)
+        throw error(errc::not_found,
+                    "pool '" + options_.name + "': breaker '" + std::string(name) + "'");
+    return *found;
+}
+
+void pool_core::control_breaker(const std::string& name, breaker_command command) {
+    wake_list wakes;
+    {
+        const std::lock_guard lock(mutex());
+        const time_point now = jobs_->read_clock().now;
+        circuit_breaker& breaker = breaker_named(name);
+        apply(command, breaker, now);
+        note_change(breaker, wakes, true);
+        // Others shall have what was taken by workers that may not start it any more. In the scope
+        // of a kind these go on, and give back its jobs when they come to them.
+        if (breaker.capacity(1, now) == 0 && options_.breaker_scope != breaker_scope::kind)
+            for (const auto& w : workers_)
+                if (&w->breaker == &breaker || breakers_.common() == &breaker)
+                    give_back_local(*w, wakes);
+        resume_idle(wakes);
+    }
+    wakes.run();
 }
 
 } // namespace lifeguard::detail

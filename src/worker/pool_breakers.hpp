@@ -42,6 +42,8 @@ class pool_breakers {
         return barred_;
     }
 
+    circuit_breaker* find(std::string_view name) noexcept;
+
     template <typename F>
     void for_each(F f) const {
         for (const auto& e : entries_)

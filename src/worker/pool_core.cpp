@@ -93,18 +93,23 @@ void pool_core::on_deadline() {
         jobs_->read_clock();
         armed_at_ = time_point::max();
         withdraw_late(wakes);
-        for (const auto& w : workers_) {
-            if (w->idle.empty() || w->stopping || static_cast<idle_hook&>(*w).is_linked())
-                continue;
-            if (tripped(*w))
-                trip(*w);
-            else
-                join_idle(*w);
-        }
-        arm_breakers();
-        offer(wakes);
+        resume_idle(wakes);
     }
     wakes.run();
+}
+
+/// Idle lanes that waited for a breaker may have something to do.
+void pool_core::resume_idle(wake_list& wakes) {
+    for (const auto& w : workers_) {
+        if (w->idle.empty() || w->stopping || static_cast<idle_hook&>(*w).is_linked())
+            continue;
+        if (tripped(*w))
+            trip(*w);
+        else
+            join_idle(*w);
+    }
+    arm_breakers();
+    offer(wakes);
 }
 
 } // namespace lifeguard::detail

@@ -187,6 +187,8 @@ class pool_core final : public taker,
     pool_status status();
     worker_status describe(const worker& w);
     std::vector<breaker_status> breakers() const;
+    /// Takes the lock. Throws `error`.
+    void control_breaker(const std::string& name, breaker_command command);
     std::vector<std::shared_ptr<worker>> workers() const { return workers_; }
     std::shared_ptr<worker> find(const std::string& id) const;
 
@@ -257,8 +259,10 @@ class pool_core final : public taker,
     breaker_verdict verdict_on(const job_outcome& outcome) const noexcept;
     void tell_breaker(const lane& l, breaker_verdict verdict, const std::exception_ptr& why,
                       wake_list& wakes);
-    void note_change(circuit_breaker& breaker, wake_list& wakes);
+    void note_change(circuit_breaker& breaker, wake_list& wakes, bool by_hand = false);
     void arm_breakers();
+    circuit_breaker& breaker_named(std::string_view name);
+    void resume_idle(wake_list& wakes);
 
     // pool_dispatch.cpp
     bool may_have_more(worker& w);

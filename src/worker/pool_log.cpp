@@ -9,6 +9,22 @@ std::string milliseconds_text(duration d) {
     return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
 }
 
+std::string_view event_of(breaker_state now) noexcept {
+    switch (now) {
+    case breaker_state::closed:
+        return "breaker_closed";
+    case breaker_state::open:
+        return "breaker_opened";
+    case breaker_state::half_open:
+        return "breaker_half_open";
+    case breaker_state::forced_open:
+        return "breaker_forced_open";
+    case breaker_state::disabled:
+        return "breaker_disabled";
+    }
+    return "breaker";
+}
+
 } // namespace
 
 void pool_core::log(log_level level, std::string_view event, std::string message,
@@ -75,13 +91,8 @@ void pool_core::log_short_of_lanes(const worker& w, wake_list& wakes) {
 void pool_core::log_breaker(const breaker_change& change, wake_list& wakes) {
     if (!log_)
         return;
-    const bool open = change.to == breaker_state::open;
-    const bool closed = change.to == breaker_state::closed;
     const bool of_worker = options_.breaker_scope == breaker_scope::worker;
-    log(open ? log_level::error : log_level::info,
-        open     ? "breaker_opened"
-        : closed ? "breaker_closed"
-                 : "breaker_half_open",
+    log(change.to == breaker_state::open ? log_level::error : log_level::info, event_of(change.to),
         "circuit breaker '" + change.name + "'",
         {{"pool", options_.name}, {of_worker ? "worker" : "breaker", change.name}}, wakes);
 }

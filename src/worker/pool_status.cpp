@@ -4,6 +4,15 @@
 
 namespace lifeguard::detail {
 
+namespace {
+
+bool is_open(const circuit_breaker& breaker, time_point now) noexcept {
+    const breaker_state s = breaker.state(now);
+    return s == breaker_state::open || s == breaker_state::forced_open;
+}
+
+} // namespace
+
 std::uint64_t pool_core::total(std::uint64_t pool_status::* which) {
     const std::lock_guard lock(mutex());
     return figures.*which;
@@ -23,11 +32,10 @@ pool_status pool_core::status() {
         ++s.workers;
         s.overflow += w->overflow ? 1 : 0;
         ++(w->busy == 0 ? s.idle : s.busy);
-        s.breakers_open += w->breaker.state(now) == breaker_state::open ? 1 : 0;
+        s.breakers_open += is_open(w->breaker, now) ? 1 : 0;
     }
-    breakers_.for_each([&](const circuit_breaker& shared) {
-        s.breakers_open += shared.state(now) == breaker_state::open ? 1 : 0;
-    });
+    breakers_.for_each(
+        [&](const circuit_breaker& shared) { s.breakers_open += is_open(shared, now) ? 1 : 0; });
     s.running = !supervisor_.expired() && s.workers != 0;
     for (const queue_entry* queue : queues_) {
         s.available += queue->count(job_state::available);

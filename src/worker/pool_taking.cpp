@@ -17,7 +17,13 @@ std::size_t pool_core::share(worker& w) {
 }
 
 bool pool_core::pull(worker& w) {
-    const std::size_t due = share(w);
+    std::size_t due = share(w);
+    if (breakers_.in_trouble() || !w.breaker.is_closed()) {
+        // Nothing in advance: a probe that waits behind another one keeps its place from the rest.
+        const std::size_t has = w.busy + w.assigned();
+        due =
+            std::min(due, options_.concurrency - std::min<std::size_t>(options_.concurrency, has));
+    }
     if (due == 0)
         return false;
     const std::size_t most = room(w, due);

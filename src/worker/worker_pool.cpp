@@ -226,6 +226,10 @@ std::vector<breaker_status> worker_pool::breakers() const {
     return core_->breakers();
 }
 
+void worker_pool::control_breaker(const std::string& name, breaker_command command) {
+    core_->control_breaker(name, command);
+}
+
 asio::awaitable<void> worker_pool::kill(std::string worker_id) {
     return kill_in(core_, std::move(worker_id));
 }

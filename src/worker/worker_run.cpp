@@ -56,6 +56,15 @@ asio::awaitable<void> pool_core::run_worker(std::shared_ptr<worker> w) {
         throw error(errc::killed, "worker '" + w->id + "'");
 }
 
+namespace {
+
+bool set_by_hand(const circuit_breaker& breaker) noexcept {
+    const breaker_state now = breaker.state(time_point::min());
+    return now == breaker_state::forced_open || now == breaker_state::disabled;
+}
+
+} // namespace
+
 void pool_core::start_worker(const std::shared_ptr<worker>& w) {
     wake_list wakes;
     {
@@ -66,8 +75,10 @@ void pool_core::start_worker(const std::shared_ptr<worker>& w) {
         w->given_up = draining_ == draining::given_up;
         w->stop_asked = w->stop_forced = w->happened = false;
         w->crash = nullptr;
-        w->breaker.reset();
-        w->breaker.take_change(); // nobody's news: it has not recovered, its worker is new
+        if (!set_by_hand(w->breaker)) {
+            w->breaker.reset();
+            w->breaker.take_change(); // nobody's news: it has not recovered, its worker is new
+        }
         arm_breakers();
         ++w->incarnation;
         log_worker(*w, log_level::info, "worker_started", wakes);
