@@ -227,8 +227,8 @@ class job_queue {
     /// Cancels a job, and answers its state from now on: `cancelled`; `executing` when its handler
     /// has been asked to stop; or, untouched, the final state that it has reached before. An
     /// executing job is cancelled when its attempt ends, unless that completes or discards it. Who
-    /// has taken it by `take` is told by `extend`. A job that an engine's end gives back is
-    /// available again then: the request is not stored.
+    /// has taken it by `take` is told by `extend`. The request lives with the attempt: when the
+    /// process ends first, a job in a file is available again.
     /// Errors: `not_found`. Cancellation: the request stands.
     asio::awaitable<job_state> cancel(job_id id);
 

@@ -122,7 +122,7 @@ class job_parser {
     bool close() {
         --depth_;
         if (depth_ == 1 && std::exchange(states_open_, false))
-            return !unique_.states.empty() || wrong("must name one state at least");
+            return states_given_ || wrong("must name one state at least");
         if (depth_ == 1 && structured_payload_)
             return set_payload(at_);
         return true;

@@ -63,7 +63,7 @@ LIFEGUARD_TEST(unique_keys_survive_whatever_becomes_of_their_jobs) {
     BOOST_TEST((q.push(by_payload("[2]")) != paid));
     shell s(file.path);
     BOOST_TEST(s.ask("SELECT count(*) FROM jobs WHERE unique_key = ''") == "2");
-    BOOST_TEST(s.ask("SELECT group_concat(unique_key) FROM finished") == "b,a");
+    BOOST_TEST(s.ask("SELECT group_concat(unique_key) FROM finished") == "a,b");
 }
 
 LIFEGUARD_TEST(a_batch_that_cannot_be_stored_is_refused_as_a_whole) {
