@@ -26,7 +26,7 @@ struct memory_store_options {
     /// How many discarded jobs are kept, with all their errors. Defaults to 10,000.
     std::size_t discarded_max = 10000;
     /// For how long.
-    job_ages keep_for;
+    job_ages keep_for = job_ages();
     /// About how many bytes of memory completed and cancelled jobs may take, and discarded ones;
     /// the oldest are forgotten by the queue's upkeep. Default to 256 MiB.
     std::size_t finished_bytes_max = std::size_t{256} << 20U;
