@@ -211,7 +211,6 @@ BOOST_AUTO_TEST_CASE(CRASH_12_a_stop_in_good_order_delivers_nothing_twice_and_lo
     answer_log log(path + ".log");
     std::vector<std::string> acknowledged;
     std::map<std::string, int> ran;
-    std::map<std::uint64_t, std::string> asked;
     const auto hear = [&](const json& said) {
         if (said.contains("ran"))
             ++ran[said.at("ran")];
@@ -343,12 +342,11 @@ BOOST_AUTO_TEST_CASE(a_process_that_is_stopped_and_goes_on_loses_nothing) {
     accounting books;
     {
         started e(options_of(path), &log);
-        std::vector<std::uint64_t> asked;
         for (int round = 0; round < 5; ++round) {
             for (int i = 0; i < 50; ++i) {
                 json job = job_of("k");
                 job["id"] = job_id(1, static_cast<std::uint64_t>(round * 50 + i + 1)).to_string();
-                asked.push_back(e.ask(push_request(job)));
+                e.ask(push_request(job));
             }
             e.signal(SIGSTOP);
             e.wait_stopped();

@@ -12,8 +12,6 @@ class ledger_after_cut {
     /// Of the database at `path`; what its ledger holds now is on the disk.
     explicit ledger_after_cut(std::string path);
 
-    /// It is closed: what it holds now is on the disk.
-    void synced();
     /// The power goes.
     void cut(std::mt19937& random);
     /// Likewise, and nothing has been written since it was synced.

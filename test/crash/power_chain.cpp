@@ -81,7 +81,6 @@ std::vector<std::string> power_chain::cycle() {
     if (!disk.is_cut()) {
         ++figures_.cuts_closed;
         calls_usual_ = disk.calls();
-        ledger.synced();
         disk.cut(how, cutting);
     }
     ++figures_.cuts;

@@ -152,12 +152,20 @@ void database::execute(const std::string& sql) {
 
 std::int64_t database::number(std::string_view sql) {
     statement s = prepare(sql);
-    return s.step() ? s.number(0) : 0;
+    if (!s.step())
+        return 0;
+    const std::int64_t first = s.number(0);
+    s.run(); // to its end: a pragma that changes the file commits there, which may fail
+    return first;
 }
 
 std::string database::text(std::string_view sql) {
     statement s = prepare(sql);
-    return s.step() ? std::string(s.text(0)) : std::string();
+    if (!s.step())
+        return {};
+    std::string first(s.text(0));
+    s.run(); // likewise
+    return first;
 }
 
 void database::set_busy_wait(int milliseconds) noexcept {

@@ -219,9 +219,9 @@ void ledger::remove(slot_number n) noexcept {
 }
 
 void ledger::close_clean() noexcept {
-    head().clean = 1;
     for (const mapping& chunk : chunks_)
         chunk.sync();
+    head().clean = 1; // not before the marks are on the disk: it says that they are to be believed
     header_->sync();
 }
 
