@@ -17,8 +17,8 @@ template <typename F>
 constexpr void refuse_owning_temporary() noexcept {
     static_assert(named_or_owns_nothing<F>,
                   "g++ 12 destroys a temporary that owns something twice when it stands in a "
-                  "co_await expression. Name the callable first, " // lint: allow: no expression
-                  "auto work = [id] { ... }; co_await pool.transaction(work); "
+                  "co_await expression. Name the callable first, "
+                  "auto work = [...] ...; co_await pool.transaction(work); "
                   "or capture by reference. See docs/compiler-traps.md");
 }
 
