@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(CRASH_04_every_state_outlives_a_kill_unchanged) {
         const std::string ids = shell(path).ask("SELECT group_concat(id) FROM all_jobs");
         for (std::size_t at = 0; at < ids.size(); at += 33) {
             std::string id = ids.substr(at, 32);
-            for (const std::size_t dash : {8, 13, 18, 23})
+            for (const std::size_t dash : {8U, 13U, 18U, 23U})
                 id.insert(dash, "-");
             before[id] = find(e, id);
         }

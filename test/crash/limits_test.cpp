@@ -45,7 +45,8 @@ BOOST_AUTO_TEST_CASE(CRASH_11_while_a_lock_is_waited_for_a_timer_keeps_its_beat)
     };
     const auto beat = [&]() -> asio::awaitable<void> {
         gate_timer timer(io);
-        for (time_point last = clock->now(); !answered;) {
+        time_point last = clock->now();
+        while (!answered) {
             timer.expires_after(5ms); // lint: allow the case is about real time
             co_await timer.async_wait(asio::use_awaitable);
             const time_point now = clock->now();
