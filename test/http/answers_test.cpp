@@ -27,7 +27,13 @@ class refusing_store final : public detail::job_store {
               detail::wake_list& wakes) override {
         listener().push_failed(*job, std::make_exception_ptr(error(why_, "the file")), wakes);
     }
+    void push(std::vector<std::unique_ptr<detail::job_record>> jobs, std::int64_t wall_now,
+              detail::wake_list& wakes) override {
+        for (auto& job : jobs)
+            push(std::move(job), wall_now, wakes);
+    }
     void start(detail::job_record&) override {}
+    void set_pause(std::shared_ptr<detail::pause_request>, detail::wake_list&) override {}
     void settle(detail::job_record&, detail::settlement&&, detail::wake_list&) override {}
     void remove(detail::job_record&, detail::wake_list&) override {}
 
