@@ -106,12 +106,12 @@ job_record& job_index::announce(std::unique_ptr<job_record> owned) {
     grow_table();
     job_record& job = *owned.release(); // from here the table owns it
     jobs_.insert(job);
-    if (job.unique)
-        uniques_.claim(job);
     job.sequence = ++sequence_;
     last_row_ = job.row == 0 ? last_row_ + 1 : std::max(last_row_, job.row);
     job.row = job.row == 0 ? last_row_ : job.row;
     order_.add(job);
+    if (job.unique)
+        uniques_.claim(job); // goes by the row
     return job;
 }
 
