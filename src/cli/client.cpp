@@ -142,6 +142,10 @@ json client::post(const std::string& target, const std::string& body) {
     return value_of(ask("POST", target, body));
 }
 
+std::string text_of(const json& value) {
+    return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
 std::string escaped(std::string_view text) {
     constexpr std::string_view digits = "0123456789ABCDEF";
     std::string out;

@@ -53,6 +53,9 @@ class client {
     std::unique_ptr<connection> connection_;
 };
 
+/// A value as people read it: a string without its quotes.
+std::string text_of(const json& value);
+
 /// Text as it stands in a path or a query.
 std::string escaped(std::string_view text);
 

@@ -7,10 +7,6 @@
 namespace lifeguard::cli {
 namespace {
 
-std::string text_of(const json& value) {
-    return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 /// Rows of objects with the same members, as a table; the first column is text, the others numbers.
 void print_table(const json& rows, const std::vector<const char*>& columns) {
     std::vector<std::size_t> widths;

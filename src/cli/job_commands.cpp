@@ -7,10 +7,6 @@
 namespace lifeguard::cli {
 namespace {
 
-std::string text_of(const json& value) {
-    return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 void print_job(const json& job) {
     for (const char* name :
          {"id", "kind", "queue", "state", "priority", "attempt", "max_attempts", "created_at",

@@ -81,6 +81,12 @@ json parse_body(const request& r) {
     }
 }
 
+job_id parse_id(const std::string& text) {
+    if (const auto id = job_id::parse(text))
+        return *id;
+    throw refusal{404, name_of(errc::not_found), "no job has such an id", text};
+}
+
 duration parse_wait(const std::string& text) {
     std::uint64_t n = 0;
     const char* const end = text.data() + text.size();

@@ -16,6 +16,9 @@ json parse_body(const request& r);
 /// Why the body is not JSON at all; empty when it is.
 std::optional<refusal> syntax_fault(std::string_view body);
 
+/// The id in a path. Throws `refusal` (404) for what is none.
+job_id parse_id(const std::string& text);
+
 /// "5s", "250ms", "1m": how long a request may wait. Throws `refusal` (422).
 duration parse_wait(const std::string& text);
 

@@ -75,6 +75,8 @@ class connection {
     /// The first bytes of a request. False: the connection ends.
     asio::awaitable<bool> await_bytes(bool first) {
         arm(first ? options_.header_wait : options_.idle_wait);
+        if (buffer_.capacity() > small_buffer)
+            buffer_.shrink_to_fit(); // ten thousand may be idle
         const auto into = buffer_.prepare(small_buffer);
         const std::size_t n = co_await socket_.async_read_some(into, token());
         disarm();

@@ -13,7 +13,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <optional>
 #include <sstream>
 
 namespace lifeguard {
@@ -115,8 +114,9 @@ class http_server::core {
         one.executor = self->executor_;
         std::vector<child_spec> children;
         children.push_back(std::move(one));
-        self->running_.emplace(self->executor_, std::move(options), std::move(children));
-        return *self->running_;
+        supervisor all(self->executor_, std::move(options), std::move(children));
+        self->running_ = all.share();
+        return all;
     }
 
     static asio::awaitable<void> serve(std::shared_ptr<core> self, socket_ptr socket,
@@ -144,7 +144,10 @@ class http_server::core {
             error_code ignored; // it may have gone
             accepted.set_option(tcp::no_delay(true), ignored);
             auto socket = std::make_shared<web::stream>(std::move(accepted));
-            supervisor connections = *self->running_;
+            const auto running = self->running_.lock();
+            if (!running)
+                co_return; // they have ended, and this listener will follow
+            supervisor connections(running);
             co_await connections.start_child(std::any(std::move(socket)));
             while (self->connections_ >= self->context_->options.connections_max &&
                    !child.stop_requested())
@@ -161,7 +164,7 @@ class http_server::core {
     tcp::acceptor acceptor_;
     tcp::endpoint at_;
     const std::shared_ptr<const web::connection_context> context_;
-    std::optional<supervisor> running_; // of the connections
+    std::weak_ptr<supervisor::shell> running_; // of the connections; its spec owns this
     std::atomic<std::size_t> connections_ = 0;
 };
 

@@ -38,12 +38,6 @@ asio::awaitable<void> until_final(const api& a, job_id id, duration wait) {
     a.deadlines->disarm(*limit);
 }
 
-job_id parse_id(const std::string& text) {
-    if (const auto id = job_id::parse(text))
-        return *id;
-    throw refusal{404, name_of(errc::not_found), "no job has such an id", text};
-}
-
 job_info find_job(const api& a, job_id id) {
     if (auto info = a.queue.find(id))
         return std::move(*info);

@@ -14,12 +14,6 @@
 namespace lifeguard::detail::web {
 namespace {
 
-job_id parse_id(const std::string& text) {
-    if (const auto id = job_id::parse(text))
-        return *id;
-    throw refusal{404, name_of(errc::not_found), "no job has such an id", text};
-}
-
 take_options read_take(const json& body) {
     take_options o;
     option_members m(body, "");
