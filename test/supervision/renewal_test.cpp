@@ -61,6 +61,7 @@ LIFEGUARD_TEST(killed_child_runs_again_uncancelled) {
         ctx.await(sup.kill_child("a"));
         ctx.settle();
         BOOST_TEST(a.starts() == i + 1);
+        BOOST_TEST(list(ctx, sup) == "a running " + std::to_string(i + 1));
         BOOST_TEST(a.live() == 1);
     }
     ctx.await(sup.stop());
