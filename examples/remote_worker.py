@@ -145,8 +145,7 @@ class Worker:
                 if not self._held:
                     break
                 job = self._held.pop(next(iter(self._held)))
-            log(f"job {job['id']}: given back")
-            self._tell(api, job, {"outcome": "release"})
+            self._give_back(api, job)
         with self._lock:
             polling = list(self._polling)
         for t in polling:
@@ -182,7 +181,7 @@ class Worker:
             pause = 1.0
             for job in taken:
                 if self._stop.is_set():
-                    self._tell(api, job, {"outcome": "release"})
+                    self._give_back(api, job)
                     continue
                 self._run(api, job)
 
@@ -208,6 +207,10 @@ class Worker:
             if self._held.pop(job["id"], None) is None:
                 return  # lost, or given back
         self._tell(api, job, outcome)
+
+    def _give_back(self, api, job):
+        log(f"job {job['id']}: given back")
+        self._tell(api, job, {"outcome": "release"})
 
     def _tell(self, api, job, outcome):
         """Says what became of a job; tries as long as the lease may last."""
