@@ -1,6 +1,6 @@
 // What does submitting over HTTP cost, against Beast alone? See docs/benchmarks.md.
 //
-//   http_submit [--json] [--quick] [--profile | --profile-sqlite]
+//   http_submit [--json] [--quick] [--profile | --profile-sqlite | --profile-bulk]
 //
 // The client is a process of its own. SQLite files are made, and removed, in a folder of the
 // current one.
@@ -148,7 +148,9 @@ int main(int argc, char** argv) {
     r.config("load_average", load[0]);
     r.print_config();
     bench_run b(r, folder);
-    if (r.has("--profile") || r.has("--profile-sqlite")) {
+    if (r.has("--profile-bulk")) {
+        b.posts(*b.memory(), 640, 1'000);
+    } else if (r.has("--profile") || r.has("--profile-sqlite")) {
         const auto s = r.has("--profile") ? b.memory() : b.sqlite();
         b.posts(*s, requests * 4);
     } else {
