@@ -7,6 +7,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 
+#include <atomic>
+
 namespace lifeguard {
 
 class engine::core {
@@ -27,6 +29,7 @@ class engine::core {
         for (worker_pool_options& pool : options_.pools)
             add_pool(std::move(pool));
         root_ = make_root(executor);
+        count_restarts();
     }
 
     const worker_pool& pool(std::string_view name) const {
@@ -72,11 +75,40 @@ class engine::core {
         return root;
     }
 
+    struct tally {
+        std::atomic<std::uint64_t> restarts = 0;
+        std::atomic<std::uint64_t> escalations = 0;
+    };
+
+    /// What happens to the children of the root: each is a part of the engine, and more than one
+    /// worker's trouble.
+    void count_restarts() {
+        const auto seen = std::make_shared<tally>();
+        const auto read = [&](const char* name, const char* help,
+                              std::atomic<std::uint64_t> tally::* which) {
+            metrics_.make_counter(name, help, {},
+                                  [seen, which] { return static_cast<double>(*seen.*which); });
+        };
+        read("lifeguard_supervisor_restarts_total", "Restarts below the engine's root.",
+             &tally::restarts);
+        read("lifeguard_supervisor_escalations_total",
+             "Pools and other supervisors below the root that gave up.", &tally::escalations);
+        counting_ = root_->subscribe([seen](const supervisor_event& e) {
+            using kind = supervisor_event::kind;
+            if (e.what == kind::restart_scheduled)
+                ++seen->restarts;
+            if (e.what == kind::child_exited && e.reason.detail == "intensity_exceeded")
+                ++seen->escalations;
+        });
+    }
+
     engine_options options_;
     const std::shared_ptr<detail::runtime> runtime_;
     const std::shared_ptr<detail::queue_core> queue_;
     std::vector<worker_pool> pools_;
     std::optional<supervisor> root_;
+    metrics_scope metrics_{runtime_->metrics};
+    std::shared_ptr<void> counting_; // the subscription
 };
 
 engine::engine(asio::any_io_executor executor, engine_options options)
