@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_json_is_a_failure) {
     on_one_and_two_threads([](command_engine& e) {
         const std::pair<const char*, const char*> odd[] = {
             {"echo hello", "its result on stdout at byte 0: is not JSON"},
-            {"echo '{\"a\":1} trailing'", "its result on stdout at byte 9: is not JSON"},
+            {"echo '{\"a\":1} trailing'", "its result on stdout at byte 10: is not JSON"},
             {"echo '{\"a\":'", "is not JSON"},
             {R"(printf '"\377"')", "is not JSON"},
             {R"(printf '1\0')", "holds a zero byte"},
