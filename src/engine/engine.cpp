@@ -23,6 +23,8 @@ class engine::core {
               (options_.make_store ? options_.make_store() : memory_store(options_.memory))
                   .release())) {
         runtime_->seed_names = options_.seed_names;
+        for (const auto& [kind, command] : options_.commands)
+            add_command(kind, command);
         queue_->open();
         if (options_.pools.empty())
             options_.pools.emplace_back();
@@ -30,6 +32,13 @@ class engine::core {
             add_pool(std::move(pool));
         root_ = make_root(executor);
         count_restarts();
+    }
+
+    void add_command(const std::string& kind, command_options command) {
+        if (!command.time)
+            command.time = runtime_->time;
+        handler runs = command_handler(std::move(command));
+        queue_->set_handler(kind, std::move(runs));
     }
 
     const worker_pool& pool(std::string_view name) const {
@@ -116,6 +125,10 @@ engine::engine(asio::any_io_executor executor, engine_options options)
 
 void engine::register_handler(const std::string& kind, handler h) {
     core_->queue()->set_handler(kind, std::move(h));
+}
+
+void engine::handle_command(const std::string& kind, command_options options) {
+    core_->add_command(kind, std::move(options));
 }
 
 void engine::validate(const std::string& kind, validator check) {
