@@ -54,5 +54,6 @@ asio::awaitable<answer> get_metrics(call& c);
 asio::awaitable<answer> get_health(call& c);
 asio::awaitable<answer> get_readiness(call& c);
 asio::awaitable<answer> get_version(call& c);
+asio::awaitable<answer> get_openapi(call& c);
 
 } // namespace lifeguard::detail::web

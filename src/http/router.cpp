@@ -36,6 +36,7 @@ constexpr auto table = std::to_array<route>({
     {"POST", "/v1/workers/{pool}/{number}/kill", kill_worker},
     {"GET", "/v1/tree", get_tree},
     {"GET", "/v1/version", get_version},
+    {"GET", "/v1/openapi.json", get_openapi},
     {"GET", "/metrics", get_metrics},
     {"GET", "/healthz", get_health, true},
     {"GET", "/readyz", get_readiness, true},
