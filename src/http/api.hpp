@@ -50,6 +50,10 @@ asio::awaitable<answer> get_worker(call& c);
 asio::awaitable<answer> kill_worker(call& c);
 asio::awaitable<answer> get_tree(call& c);
 
+asio::awaitable<answer> get_page(call& c);
+asio::awaitable<answer> get_page_settings(call& c);
+asio::awaitable<answer> get_page_file(call& c);
+
 asio::awaitable<answer> get_metrics(call& c);
 asio::awaitable<answer> get_health(call& c);
 asio::awaitable<answer> get_readiness(call& c);

@@ -177,6 +177,7 @@ class connection {
         r.content_type = view(h[http::field::content_type]);
         r.idempotency_key = view(h["Idempotency-Key"]);
         r.last_event_id = view(h["Last-Event-ID"]);
+        r.if_none_match = view(h[http::field::if_none_match]);
         return r;
     }
 
@@ -229,7 +230,7 @@ class connection {
         out.set("X-Content-Type-Options", "nosniff");
         for (const auto& [name, value] : a.fields)
             out.set(beast::string_view(name.data(), name.size()), value);
-        if (a.status != 204) {
+        if (a.status != 204 && a.status != 304) {
             out.set(http::field::content_type,
                     beast::string_view(a.content_type.data(), a.content_type.size()));
             out.content_length(a.body.size());
