@@ -25,17 +25,19 @@ export function mount(main, params, signal) {
   }
   const update = keyed(t, (first) => {
     const state = h("td");
+    let shownState = "";
     const failures = h("td", { class: "n" });
     const retry = h("td", { class: "n" });
     const why = h("td", { class: "why-cell" });
-    const open = action("Force open …", () => control(first.id, "open"), { small: true, danger: true, "aria-label": `Force ${first.id} open` });
+    const open = action("Force open …", () => control(first.id, "open"), { small: true, danger: true, "aria-label": `Force open ${first.id}` });
     const close = action("Close", () => control(first.id, "close"), { small: true, "aria-label": `Close ${first.id}` });
     const name = first.worker ? h("a", { href: `#/tree?at=${encodeURIComponent(first.id)}` }, foreign(first.id, 80)) : foreign(first.id, 80);
     return {
       node: h("tr", null, h("th", { scope: "row" }, name), h("td", null, first.kind ? ["kind ", foreign(first.kind, 40)] : first.scope), state, failures, retry, why,
         !settings.read_only && h("td", null, h("div", { class: "buttons" }, open, close))),
       update(b) {
-        if (state.textContent !== b.state.replaceAll("_", " ")) put(state, badge(b.state));
+        if (b.state !== shownState) put(state, badge(b.state));
+        shownState = b.state;
         say(failures, format.count(b.failures));
         mark(failures, "class", b.failures > 0 ? "n bad" : "n");
         say(retry, b.retry_after_ms > 0 ? `in ${format.ms(b.retry_after_ms)}` : "–");

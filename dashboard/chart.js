@@ -3,10 +3,14 @@
 import { h, mark, s, say } from "./dom.js";
 
 const HEIGHT = 132;
-const LEFT = 44;
+const LEFT = 52;
 const BOTTOM = 18;
 const TOP = 6;
-const GAP_MS = 3500; // samples come every second; with more between them the line breaks
+// Samples come every second, and those from the server's memory of older times every ten; with more
+// between them the line breaks.
+const GAP_MS = 3500;
+const GAP_OLD_MS = 25_000;
+const OLD_MS = 290_000;
 
 const sizes = new ResizeObserver((entries) => {
   for (const e of entries) e.target.chart?.resize(e.contentRect.width);
@@ -42,7 +46,7 @@ function thin(points, from, to, width, peaks) {
   return out;
 }
 
-function outline(points, x, y, gap) {
+function outline(points, x, y, gap, old) {
   let d = "";
   let before = null;
   for (const [at, v] of points) {
@@ -50,7 +54,7 @@ function outline(points, x, y, gap) {
       before = null;
       continue;
     }
-    d += `${before !== null && at - before <= gap ? "L" : "M"}${x(at).toFixed(1)} ${y(v).toFixed(1)}`;
+    d += `${before !== null && at - before <= (before < old ? Math.max(gap, GAP_OLD_MS) : gap) ? "L" : "M"}${x(at).toFixed(1)} ${y(v).toFixed(1)}`;
     before = at;
   }
   return d;
@@ -121,13 +125,13 @@ export function chart({ title, series, text, peaks = true, floor = 1, note }) {
       say(t, text(high * f));
     }
     const window_s = Math.round((to - from) / 1000);
-    const past = (n) => (n >= 120 ? `−${Math.round(n / 60)} min` : `−${Math.round(n)} s`);
+    const past = (n) => (n >= 120 ? `−${Number((n / 60).toFixed(1))} min` : `−${Math.round(n)} s`);
     [past(window_s), past(window_s / 2), "now"].forEach((word, i) => {
       mark(ticks[i], "x", [LEFT, (LEFT + right) / 2, right][i]);
       say(ticks[i], word);
     });
     const gap = Math.max(GAP_MS, (4 * (to - from)) / Math.max(1, width));
-    lines.forEach((path, i) => mark(path, "d", outline(thin(points[i], from, to, right - LEFT, peaks), x, y, gap)));
+    lines.forEach((path, i) => mark(path, "d", outline(thin(points[i], from, to, right - LEFT, peaks), x, y, gap, to - OLD_MS)));
     showValues();
     mark(svg, "aria-label", `${title}, last ${span(window_s)}: ` +
       series.map((one, i) => `${one.name} ${values[i].textContent}`).join(", "));

@@ -36,6 +36,8 @@ function errors(job) {
 function progress(job) {
   const p = job.progress;
   if (p === undefined || p === null) return null;
+  if (typeof p === "string" || (typeof p === "object" && !("fraction" in p || "total" in p || "value" in p)))
+    return h("p", null, h("strong", null, "Progress "), foreign(typeof p === "string" ? p : JSON.stringify(p), 400));
   const value = typeof p === "number" ? p : p.fraction ?? (p.total ? p.done / p.total : p.value);
   const note = typeof p === "object" ? p.text ?? p.note ?? p.message : undefined;
   return h("p", { class: "progress" }, h("label", null, "Progress ", typeof value === "number" && h("progress", { max: 1, value })),

@@ -8,6 +8,7 @@ import { events } from "./stream.js";
 const KEPT_MS = 3600_000;
 const QUIET_MS = 6000; // a sample comes every second
 const LOG_MAX = 400;
+const REPLAYED = 300;
 
 export const live = {
   state: "connecting", // "live", "lost", "absent" (the server does not offer it), "paused"
@@ -42,7 +43,7 @@ function addSamples(more) {
 
 function addSample(one) {
   const last = latest();
-  if (last && one.at <= last.at) return addSamples([one]);
+  if (last && one.at <= last.at) return live.samples.some((x) => x.at === one.at) || addSamples([one]);
   live.samples.push(one);
   if (live.samples.length % 60 === 0) {
     const first = live.samples.findIndex((x) => x.at > one.at - KEPT_MS);
@@ -52,7 +53,8 @@ function addSample(one) {
 }
 
 function addRecord(id, type, data) {
-  const record = { id, type, ...data };
+  const { at, level, message, ...fields } = data;
+  const record = { id, type, at, level, message, fields };
   live.log.push(record);
   if (live.log.length > LOG_MAX) live.log.splice(0, live.log.length - LOG_MAX);
   emit("log", record);
@@ -75,13 +77,19 @@ async function fillGap() {
   return answer.last_event;
 }
 
+/** The id of an event a while before: what went into the log shortly before the page was opened. */
+function before(id) {
+  const dash = id.lastIndexOf("-");
+  return `${id.slice(0, dash)}-${Math.max(0, Number(id.slice(dash + 1)) - REPLAYED)}`;
+}
+
 let position = null; // the last event that was seen
 let cut = new AbortController();
 
 async function follow() {
   cut = new AbortController();
   const newest = await fillGap();
-  position ??= newest;
+  position ??= before(newest);
   let heard = performance.now();
   const watchdog = setInterval(() => {
     if (performance.now() - heard > QUIET_MS) cut.abort();

@@ -27,7 +27,7 @@ export function row(r) {
 }
 
 /** The records that `wanted` lets pass. Drawn at most twice a second. */
-export function logList(signal, { max = 20, wanted = () => true, empty = "Nothing since this page was opened." } = {}) {
+export function logList(signal, { max = 20, wanted = () => true, empty = "Nothing that the server remembers." } = {}) {
   const list = h("ol", { class: "log" });
   let waiting = false;
   const draw = () => {

@@ -1,7 +1,7 @@
 // Queues: how full they are, paused or not; and whether the server takes new jobs.
 
 import { get, path, post, query } from "./api.js";
-import { foreign, h, line, put, say } from "./dom.js";
+import { foreign, h, line, mark, put, say } from "./dom.js";
 import * as format from "./format.js";
 import { action, badge, choose, confirm, every, head, keyed, settings, table, times, toast } from "./ui.js";
 
@@ -33,7 +33,7 @@ export function mount(main, params, signal) {
   };
 
   const update = keyed(t, ({ name }) => {
-    const cells = states.map((state) => h("a", { href: `#/jobs${query({ queue: name, state })}`, "aria-label": `${state} in ${line(name, 60)}` }));
+    const cells = states.map((state) => h("a", { href: `#/jobs${query({ queue: name, state })}` }));
     const waiting = h("td", { class: "n" });
     const about = h("span");
     const act = settings.read_only ? null : h("td");
@@ -43,6 +43,7 @@ export function mount(main, params, signal) {
       update(q) {
         states.forEach((state, i) => {
           say(cells[i], format.count(q[state]));
+          mark(cells[i], "aria-label", `${format.count(q[state])} ${state} in ${line(name, 60)}`);
           cells[i].className = state === "discarded" && q[state] > 0 ? "bad" : q[state] === 0 ? "zero" : "";
         });
         say(waiting, format.count(q.waiting_for_handler));

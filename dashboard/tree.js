@@ -6,7 +6,7 @@ import { h, line, mark, put, say } from "./dom.js";
 import * as format from "./format.js";
 import { on } from "./live.js";
 import { panel } from "./tree_panel.js";
-import { field, head, report, select } from "./ui.js";
+import { field, head, report, select, wordOf } from "./ui.js";
 
 const PILLS_MAX = 40;   // leaves with their names; beyond, cells in groups
 const GROUP = 100;
@@ -43,7 +43,7 @@ function summary() {
     const text = all.map(([s, n]) => `${n} ${s}`).join();
     if (text === before) return;
     before = text;
-    put(node, all.map(([state, n]) => h("span", { class: `dot is-${state}` }, `${n} ${state.replaceAll("_", " ")}`)));
+    put(node, all.map(([state, n]) => h("span", { class: `dot is-${state}` }, `${n} ${wordOf(state)}`)));
   } };
 }
 
@@ -65,7 +65,7 @@ function leafView(page, small) {
         before = signature;
         mark(node, "class", `leaf is-${leaf.state}${small ? " cell" : ""}`);
         mark(node, "data-name", leaf.name);
-        const text = `${line(leaf.name, 80)}, ${leaf.state.replaceAll("_", " ")}${leaf.incarnation > 1 ? `, started ${leaf.incarnation} times` : ""}`;
+        const text = `${line(leaf.name, 80)}, ${wordOf(leaf.state)}${leaf.incarnation > 1 ? `, started ${leaf.incarnation} times` : ""}`;
         mark(node, "aria-label", text);
         mark(node, "title", text);
         mark(node, "aria-pressed", chosen);
@@ -220,12 +220,14 @@ function branchView(page, path) {
 function join(root, workers) {
   const leaves = [];
   const all = new Map();
-  const walk = (n, depth) => {
+  const walk = (n, above) => {
+    const depth = above.length;
+    const path = [...above, n.name];
     const used = new Map();
     const leaf = depth > 0 && isLeaf(n);
     const worker = leaf ? workers.get(n.name) : undefined;
-    const made = { ...n, leaf, state: leaf ? stateOf(n, worker) : n.state ?? "running", status: worker, incarnation: n.incarnation ?? worker?.incarnation ?? 1,
-      children: (n.children ?? []).map((c) => walk(c, depth + 1)) };
+    const made = { ...n, leaf, path, state: leaf ? stateOf(n, worker) : n.state ?? "running", status: worker, incarnation: n.incarnation ?? worker?.incarnation ?? 1,
+      children: (n.children ?? []).map((c) => walk(c, path)) };
     for (const c of made.children) {
       const k = used.get(c.name) ?? 0;
       used.set(c.name, k + 1);
@@ -235,7 +237,7 @@ function join(root, workers) {
     if (!all.has(made.name)) all.set(made.name, made);
     return made;
   };
-  const tree = walk(root, 0);
+  const tree = walk(root, []);
   tree.key = tree.name;
   return { tree, leaves, all };
 }
@@ -344,7 +346,7 @@ export function mount(main, params, signal) {
   put(main, head("Supervision tree", h("div", { class: "controls" }, field("Find", filter), field("Show", which),
     h("div", { class: "buttons" }, h("button", { type: "button", class: "small", onclick: () => expand(true) }, "Expand all"),
       h("button", { type: "button", class: "small", onclick: () => expand(false) }, "Collapse all")))),
-    h("p", { class: "legendline" }, ["idle", "busy", "open", "restarting", "down"].map((x) => h("span", { class: `dot is-${x}` }, x === "open" ? "breaker open" : x)),
+    h("p", { class: "legendline" }, ["idle", "busy", "open", "restarting", "down"].map((x) => h("span", { class: `dot is-${x}` }, wordOf(x))),
       h("span", null, "↻ times restarted"), h("span", null, "bar: restarts left before the supervisor gives up")),
     note, h("div", { class: "split" }, h("div", { class: "treebox" }, drawing, found), side.node));
   soon(0);

@@ -27,6 +27,12 @@ function facts(n) {
       fact("Runs now", w.jobs.length === 0 ? "nothing" : w.jobs.slice(0, 5).map((id) => h("a", { class: "mono", href: `#/jobs/${id}` }, id)))]);
 }
 
+async function restart(n) {
+  if (!await confirm(`Restart ${line(n.name, 60)}?`, n.leaf ? "It is stopped and started again." : `It is stopped with ${format.plural(n.children.length, "child", "children")} and started again; jobs that run may finish first.`, "Restart")) return;
+  await post("/v1/tree/restart", { path: n.path });
+  toast(`Restarted ${line(n.name, 60)}.`);
+}
+
 export function panel(signal, closed) {
   let name = null;
   let shown = "";
@@ -34,9 +40,11 @@ export function panel(signal, closed) {
   const body = h("div");
   const events = logList(signal, { max: 15, wanted: (r) => r.fields?.worker === name || r.fields?.child === name || r.fields?.supervisor === name });
   const kill = action("Kill and restart …", () => killWorker(name), { danger: true });
+  let node_ = null;
+  const again = action("Restart …", () => restart(node_), { danger: true });
   const node = h("aside", { class: "panel", hidden: true, "aria-label": "Details" },
     h("div", { class: "head" }, title, h("button", { type: "button", class: "plain", "aria-label": "Close the details", onclick: () => closed() }, "×")),
-    body, kill && h("p", null, kill), h("h3", null, "History"), events.node);
+    body, kill && h("p", null, kill, again), h("h3", null, "History"), events.node);
   return {
     node,
     update(n) {
@@ -51,7 +59,9 @@ export function panel(signal, closed) {
         put(title, foreign(name, 80));
         events.draw();
       }
+      node_ = n;
       if (kill) kill.hidden = !n.status;
+      if (again) again.hidden = Boolean(n.status) || n.gone || n.path.length < 2 || n.path[1] === "http"; // the server does not work on itself
       if (n.gone) {
         put(body, h("p", { class: "quiet" }, "There is no such child now."));
         shown = "";

@@ -6,7 +6,10 @@ import * as format from "./format.js";
 
 export const settings = { read_only: false };
 
-export const badge = (state) => h("span", { class: `badge is-${state}` }, state.replaceAll("_", " "));
+const longer = { open: "breaker open", half_open: "breaker half open", read_only: "read only" };
+/** A state in words; what is open is a breaker. */
+export const wordOf = (state) => longer[state] ?? state.replaceAll("_", " ");
+export const badge = (state) => h("span", { class: `badge is-${state}` }, wordOf(state));
 
 export function stat(label, value, note) {
   return h("div", { class: "stat" }, h("dt", null, label), h("dd", null, value, note && h("small", null, note)));
