@@ -69,7 +69,7 @@ export function mount(main, params, signal) {
   const bulk = h("div", { class: "buttons" },
     action("Retry all …", then(retryAll), { small: true }),
     ["completed", "cancelled", "discarded"].includes(filter.state) ? null : action("Cancel all …", then(cancelAll), { small: true }),
-    filter.kind || filter.state === "executing" ? null : action("Delete all …", then(removeAll), { small: true, danger: true }));
+    filter.state === "executing" ? null : action("Delete all …", then(removeAll), { small: true, danger: true }));
 
   async function load() {
     const answer = await get(`/v1/jobs${query({ ...filter, after, limit: LIMIT })}`, signal);
@@ -80,7 +80,7 @@ export function mount(main, params, signal) {
     previous.disabled = trail.length === 0;
   }
   put(main, head("Jobs", h("button", { type: "button", class: "small", onclick: () => load().catch(report) }, "Refresh")), form,
-    !settings.read_only && h("div", { class: "bulk" }, h("span", { class: "quiet" }, "With all that match:"), bulk),
+    !settings.read_only && (filter.queue || filter.state || filter.kind) && h("div", { class: "bulk" }, h("span", { class: "quiet" }, "With all that match:"), bulk),
     t.node, h("div", { class: "pager" }, first, previous, next, about));
   next.disabled = previous.disabled = true;
   load().catch(report);

@@ -34,6 +34,7 @@ export async function open(browser, url, { expected = [], ...options } = {}) {
     globalThis.violations = [];
     document.addEventListener("securitypolicyviolation", (e) => globalThis.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
   });
+  page.setDefaultTimeout(6000);
   await page.goto(url);
   return {
     page,
