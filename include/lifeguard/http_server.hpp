@@ -51,6 +51,11 @@ struct http_options {
     /// How many connections there may be; more wait to be accepted. Defaults to 10,000.
     std::size_t connections_max = 10'000;
 
+    /// How many events are kept for clients that come back, and how many may listen at once; one
+    /// more gets 503. Default to 1,000 and 256.
+    std::size_t events_max = 1000;
+    std::size_t streams_max = 256;
+
     /// A stop lets requests that are being answered finish for so long. Defaults to 5 s.
     duration stop_wait = std::chrono::seconds(5);
 };
@@ -71,7 +76,8 @@ class http_server {
     /// cancelled. Total cancellation closes what is idle and lets the others have their answer.
     asio::awaitable<void> run();
 
-    /// The server as a child of a supervisor: its connections appear in the tree.
+    /// The server as a child of a supervisor: its connections appear in the tree. Given to
+    /// `engine::serve` it still answers while the engine stops; /readyz says so.
     child_spec spec() const;
 
     std::uint16_t port() const noexcept;

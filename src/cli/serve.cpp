@@ -78,6 +78,7 @@ class service {
           signals_(strand_, SIGINT, SIGTERM) {
         if (o.demo)
             register_demo_kinds(engine_);
+        engine_.serve(server_.spec());
         asio::co_spawn(strand_, engine_.run(),
                        asio::bind_cancellation_slot(force_.slot(), [this](std::exception_ptr e) {
                            failed_ = std::move(e);
@@ -120,9 +121,8 @@ class service {
     }
 
     asio::awaitable<void> announce() {
-        supervisor root = engine_.root();
-        child_spec http = server_.spec();
-        co_await root.start_child(std::move(http));
+        const supervisor root = engine_.root();
+        co_await root.which_children(); // answered once all have started
         std::cout << "lifeguard: listening on " << server_.url() << std::endl;
     }
 

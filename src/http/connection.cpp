@@ -106,10 +106,35 @@ class connection {
         co_await shield();
         answer a = co_await respond(context_.served, r);
         const bool sent = co_await send(a, h);
+        if (sent && a.stream && h.method() != http::verb::head)
+            co_await pump(*a.stream);
         if (!sent && a.undelivered)
             a.undelivered();
         co_await heed_requests_to_stop();
-        co_return sent&& h.keep_alive() && !child_.stop_requested();
+        co_return sent && !a.stream && h.keep_alive() && !child_.stop_requested();
+    }
+
+    /// Sends what comes until there is no more, the client is gone or too slow, or the server
+    /// stops.
+    asio::awaitable<void> pump(body_stream& from) {
+        std::vector<std::shared_ptr<const std::string>> pieces;
+        std::vector<asio::const_buffer> buffers;
+        co_await heed_requests_to_stop();
+        co_await asio::this_coro::throw_if_cancelled(false);
+        while (!ec_ && !child_.stop_requested()) {
+            pieces.clear();
+            co_await from.next(pieces);
+            if (pieces.empty() || child_.stop_requested())
+                break;
+            buffers.clear();
+            for (const auto& piece : pieces)
+                buffers.emplace_back(piece->data(), piece->size());
+            co_await heed_stop(limit_);
+            arm(options_.body_wait);
+            co_await asio::async_write(socket_, buffers, token());
+            disarm();
+        }
+        co_await asio::this_coro::throw_if_cancelled(true);
     }
 
     asio::awaitable<bool> read_head(request_parser& parser) {
@@ -225,7 +250,7 @@ class connection {
 
     asio::awaitable<bool> send(answer& a, const head& asked) {
         http::response<http::string_body> out(static_cast<http::status>(a.status), asked.version());
-        out.keep_alive(asked.keep_alive() && !child_.stop_requested());
+        out.keep_alive(asked.keep_alive() && !a.stream && !child_.stop_requested());
         out.set(http::field::cache_control, "no-store");
         out.set("X-Content-Type-Options", "nosniff");
         for (const auto& [name, value] : a.fields)
@@ -233,7 +258,8 @@ class connection {
         if (a.status != 204 && a.status != 304) {
             out.set(http::field::content_type,
                     beast::string_view(a.content_type.data(), a.content_type.size()));
-            out.content_length(a.body.size());
+            if (!a.stream)
+                out.content_length(a.body.size());
         }
         if (asked.method() != http::verb::head)
             out.body() = std::move(a.body);
