@@ -67,7 +67,7 @@ async function route() {
   }
 }
 
-const words = { connecting: "connecting …", live: "live", lost: "connection lost, trying again", absent: "not live" };
+const words = { connecting: "connecting …", live: "live", lost: "connection lost, trying again" };
 
 function drawFrame() {
   const link = document.getElementById("link");

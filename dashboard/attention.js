@@ -20,19 +20,18 @@ async function openBreakers(sample, signal) {
       items.push({ level: "bad", badge: "open", title: ["Pool ", foreign(pool)], text: [`${format.plural(p.breakers_open, "circuit breaker")} open: its jobs wait.`], href: "#/breakers", label: "Breakers" });
     bad.sort((a, b) => b.failed - a.failed);
     if (bad.length > 3) { // rather one line than one for each
-      const why = lastFailure((f) => bad.some((w) => w.id === f.worker));
+      const why = bad.find((w) => w.last_error)?.last_error;
       items.push({
         level: "bad", badge: "open", title: [`${bad.length} of ${p.workers} workers of `, foreign(pool)],
-        text: ["Their circuit breakers are open: they take no jobs. ", why ? ["Last error: ", foreign(why.fields.reason, 140)] : ""],
+        text: ["Their circuit breakers are open: they take no jobs. ", why ? ["Last error: ", foreign(why, 140)] : ""],
         href: `#/workers${query({ pool })}`, label: "Show the workers",
       });
       continue;
     }
     for (const w of bad) {
-      const why = lastFailure((f) => f.worker === w.id);
       items.push({
         level: "bad", badge: w.breaker, title: ["Worker ", foreign(w.id)],
-        text: [why ? ["Last error: ", foreign(why.fields.reason, 140), ". "] : "", `${format.plural(w.failed, "failed job")}; its circuit breaker is open, so it takes no jobs.`],
+        text: [w.last_error ? ["Last error: ", foreign(w.last_error, 140), ". "] : "", `${format.plural(w.failed, "failed job")}; its circuit breaker is open, so it takes no jobs.`],
         href: `#/tree?at=${encodeURIComponent(w.id)}`, label: "Show the worker",
       });
     }

@@ -1,6 +1,6 @@
 // Circuit breakers, the open ones first.
 
-import { ApiError, get, path, post } from "./api.js";
+import { get, path, post } from "./api.js";
 import { foreign, h, line, mark, put, say } from "./dom.js";
 import * as format from "./format.js";
 import { lastFailure } from "./log.js";
@@ -12,6 +12,7 @@ const rank = (b) => (b.state === "closed" ? 2 : b.state === "disabled" ? 1 : 0);
 export function mount(main, params, signal) {
   let shown = PAGE;
   let list = [];
+  let errors = new Map(); // the last one of each worker
   const t = table("Circuit breakers", [{ label: "Breaker" }, { label: "Scope" }, { label: "State" }, { label: "Failures", class: "n" }, { label: "Tries again", class: "n" }, { label: "Last error" },
     ...(settings.read_only ? [] : [{ label: "Actions" }])], { empty: "No breaker matches." });
   const which = select({ "aria-label": "Show" }, [["", "all"], ["open", "not closed"]], "");
@@ -23,6 +24,7 @@ export function mount(main, params, signal) {
     toast(verb === "open" ? "Forced open." : "Closed.");
     await load();
   }
+  const reasonOf = (b) => (b.worker ? errors.get(b.worker) : lastFailure((f) => (b.kind ? f.kind === b.kind : f.worker?.startsWith(`${b.pool}/`)))?.fields.reason) ?? "";
   const update = keyed(t, (first) => {
     const state = h("td");
     let shownState = "";
@@ -40,9 +42,8 @@ export function mount(main, params, signal) {
         shownState = b.state;
         say(failures, format.count(b.failures));
         mark(failures, "class", b.failures > 0 ? "n bad" : "n");
-        say(retry, b.retry_after_ms > 0 ? `in ${format.ms(b.retry_after_ms)}` : "–");
-        const reason = b.state === "closed" && b.failures === 0 ? "" : lastFailure((f) => f.worker === b.id || (b.kind && f.kind === b.kind))?.fields.reason ?? "";
-        say(why, line(reason, 160));
+        say(retry, b.retry_after_ms === null ? "by hand" : b.retry_after_ms > 0 ? `in ${format.ms(b.retry_after_ms)}` : "–");
+        say(why, line(b.state === "closed" && b.failures === 0 ? "" : reasonOf(b), 160));
         if (open) open.hidden = b.state === "forced_open";
         if (close) close.hidden = b.state === "closed";
       },
@@ -55,13 +56,9 @@ export function mount(main, params, signal) {
     say(more, `Show more (${hits.length - shown} left)`);
   }
   async function load() {
-    try {
-      list = (await get("/v1/breakers", signal)).breakers;
-    } catch (e) {
-      if (!(e instanceof ApiError) || e.status !== 404) throw e;
-      put(main, head("Circuit breakers"), h("p", null, "This server does not list its breakers."));
-      return;
-    }
+    const [{ breakers }, { workers }] = await Promise.all([get("/v1/breakers", signal), get("/v1/workers", signal)]);
+    list = breakers;
+    errors = new Map(workers.map((w) => [w.id, w.last_error]));
     draw();
   }
   which.addEventListener("input", draw);

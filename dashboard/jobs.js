@@ -39,7 +39,7 @@ function row(job) {
 const trail = []; // of pages that were turned, for going back
 
 export function mount(main, params, signal) {
-  const filter = Object.fromEntries(["queue", "state", "kind"].map((n) => [n, params.get(n) ?? ""]));
+  const filter = Object.fromEntries(["queue", "state", "kind", "id_prefix"].map((n) => [n, params.get(n) ?? ""]));
   const after = params.get("after") ?? "";
   if (after === "") trail.length = 0;
 
@@ -47,22 +47,29 @@ export function mount(main, params, signal) {
   const queue = h("input", { value: filter.queue, list: "queues", placeholder: "any", spellcheck: "false", autocomplete: "off" });
   const kind = h("input", { value: filter.kind, placeholder: "any", spellcheck: "false", autocomplete: "off" });
   const state = select({}, [["", "any"], ...job_states.map((x) => [x, x])], filter.state);
-  const id = h("input", { type: "search", placeholder: "UUID or Idempotency-Key", spellcheck: "false", autocomplete: "off" });
+  const id = h("input", { type: "search", value: filter.id_prefix, placeholder: "beginning, or key", spellcheck: "false", autocomplete: "off" });
   const go = (more) => { location.hash = `#/jobs${query({ queue: queue.value, state: state.value, kind: kind.value, ...more })}`; };
   const form = h("form", { class: "controls", role: "search", "aria-label": "Filter", onsubmit: async (e) => {
     e.preventDefault();
-    if (id.value.trim()) location.hash = `#/jobs/${encodeURIComponent(await idOf(id.value.trim()))}`;
-    else go({});
+    const text = id.value.trim();
+    try {
+      if (!text) go({});
+      else if (/^[0-9a-f-]{1,35}$/i.test(text) && (await get(`/v1/jobs${query({ id_prefix: text, limit: 1 })}`)).jobs.length > 0) go({ id_prefix: text });
+      else location.hash = `#/jobs/${encodeURIComponent(await idOf(text))}`;
+    } catch (e2) {
+      report(e2);
+    }
   } }, field("Queue", queue), h("datalist", { id: "queues" }, queues.map((q) => h("option", { value: q }))), field("State", state),
   field("Kind", kind), field("Id", id), h("button", { class: "primary" }, "Show"),
-  (filter.queue || filter.state || filter.kind) && h("a", { class: "button", href: "#/jobs" }, "Clear"));
+  Object.values(filter).some(Boolean) && h("a", { class: "button", href: "#/jobs" }, "Clear"));
   state.addEventListener("change", () => go({}));
 
   const t = table("Jobs", [{ label: "State" }, { label: "Kind" }, { label: "Queue" }, { label: "Attempt", class: "n" }, { label: "Priority", class: "n" },
     { label: "Submitted" }, { label: "Last change" }, { label: "Id" }], { empty: "No job matches." });
   const about = h("span", { class: "quiet", role: "status" });
-  const previous = h("button", { type: "button", onclick: () => go({ after: trail.pop() }) }, "← Previous");
+  const previous = h("button", { type: "button", onclick: () => go({ id_prefix: filter.id_prefix, after: trail.pop() }) }, "← Previous");
   const first = h("a", { class: "button", href: `#/jobs${query(filter)}` }, "First");
+  const chosen = !settings.read_only && !filter.id_prefix && (filter.queue || filter.state || filter.kind);
   const next = h("button", { type: "button" }, "Next →");
   const all = { queue: filter.queue, state: filter.state, kind: filter.kind };
   const then = (f) => async () => { if (await f(all)) await load(); };
@@ -76,11 +83,11 @@ export function mount(main, params, signal) {
     t.rows(answer.jobs.map(row));
     put(about, answer.jobs.length === 0 ? "" : `${count(answer.jobs.length)} jobs in the order of submission, oldest first`);
     next.disabled = answer.next === null;
-    next.onclick = () => { trail.push(after); go({ after: answer.next }); };
+    next.onclick = () => { trail.push(after); go({ id_prefix: filter.id_prefix, after: answer.next }); };
     previous.disabled = trail.length === 0;
   }
   put(main, head("Jobs", h("button", { type: "button", class: "small", onclick: () => load().catch(report) }, "Refresh")), form,
-    !settings.read_only && (filter.queue || filter.state || filter.kind) && h("div", { class: "bulk" }, h("span", { class: "quiet" }, "With all that match:"), bulk),
+    chosen && h("div", { class: "bulk" }, h("span", { class: "quiet" }, "With all that match:"), bulk),
     t.node, h("div", { class: "pager" }, first, previous, next, about));
   next.disabled = previous.disabled = true;
   load().catch(report);

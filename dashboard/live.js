@@ -11,7 +11,7 @@ const LOG_MAX = 400;
 const REPLAYED = 300;
 
 export const live = {
-  state: "connecting", // "live", "lost", "absent" (the server does not offer it), "paused"
+  state: "connecting", // "live", "lost"
   samples: [],         // oldest first
   log: [],             // newest last: {id, type, at, level, message, fields}
   covered_ms: 0,       // how far back the history was asked for
@@ -62,7 +62,7 @@ function addRecord(id, type, data) {
 
 /** Sees to it that the samples go back so far, if the server has them. */
 export async function reach(window_ms, signal) {
-  if (live.state === "absent" || window_ms <= live.covered_ms) return;
+  if (window_ms <= live.covered_ms) return;
   live.covered_ms = window_ms;
   const answer = await get(`/v1/history?seconds=${Math.ceil(window_ms / 1000)}`, signal);
   addSamples(answer.samples);
@@ -131,10 +131,6 @@ export async function start() {
     try {
       await follow();
     } catch (e) {
-      if (e instanceof ApiError && e.status === 404) {
-        setState("absent");
-        return;
-      }
       if (!(e instanceof ApiError) && !["AbortError", "TypeError"].includes(e.name)) console.error(e);
     }
     setState("lost");

@@ -136,7 +136,6 @@ export function mount(main, _, signal) {
   const poolBox = select({ "aria-label": "Pool" }, [["", "all"]], "");
   const controls = h("div", { class: "controls" }, field("Last", rangeBox), field("Queue", queueBox), field("Pool", poolBox));
   const charts = h("div", { class: "charts" });
-  const note = h("p", { class: "quiet", hidden: true });
 
   const names = (box, list) => {
     const have = [...box.options].slice(1).map((o) => o.value);
@@ -146,8 +145,6 @@ export function mount(main, _, signal) {
 
   function draw() {
     const x = latest();
-    note.hidden = live.state !== "absent";
-    say(note, "This server keeps no history, so there is nothing to draw.");
     if (!x) return;
     figures.update(x);
     queues.update(x);
@@ -179,7 +176,7 @@ export function mount(main, _, signal) {
   };
   for (const box of [rangeBox, queueBox, poolBox]) box.addEventListener("change", changed);
 
-  put(main, head("Overview"), needs.node, figures.node, note, controls, charts,
+  put(main, head("Overview"), needs.node, figures.node, controls, charts,
     h("section", null, h("h2", null, "Queues"), queues.node),
     h("section", null, h("h2", null, "Pools"), pools.node),
     h("section", null, h("h2", null, "What happened last"), events.node));

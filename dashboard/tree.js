@@ -12,6 +12,7 @@ const PILLS_MAX = 40;   // leaves with their names; beyond, cells in groups
 const GROUP = 100;
 const OPEN_MAX = 300;   // beyond, groups begin closed
 const FOUND_MAX = 200;
+const TREE_AGE_MS = 250; // the server may answer with one that is so old
 const touching = new Set(["worker_started", "worker_killed", "worker_crashed", "child_exited", "child_abandoned",
   "restart_scheduled", "start_failed", "gave_up", "breaker_opened", "breaker_closed", "breaker_half_open",
   "breaker_forced_open", "breaker_disabled", "stuck", "unstuck"]);
@@ -300,10 +301,6 @@ export function mount(main, params, signal) {
       do {
         again = false;
         const [tree, list] = await Promise.all([get("/v1/tree", signal), get("/v1/workers", signal)]);
-        if (!tree.root) {
-          put(drawing, h("li", null, h("pre", { tabindex: "0" }, tree.tree)));
-          return;
-        }
         const started = joined === null;
         joined = join(tree.root, new Map(list.workers.map((w) => [w.id, w])));
         draw();
@@ -337,7 +334,11 @@ export function mount(main, params, signal) {
     const name = r.fields?.worker ?? r.fields?.child;
     if (name && r.type !== "worker_started" && (r.level === "warning" || r.level === "error"))
       for (const node of main.querySelectorAll(`.leaf[data-name="${CSS.escape(name)}"]`)) flash(node, "crashed");
-    soon(120);
+    if (r.type === "worker_started" && joined?.all.has(name)) { // known before the tree is asked for
+      Object.assign(joined.all.get(name), { incarnation: Number(r.fields.incarnation), state: "idle" });
+      draw();
+    }
+    soon(TREE_AGE_MS + 30);
   }, signal);
   on("resync", () => soon(0), signal);
   signal.addEventListener("abort", () => clearTimeout(timer));

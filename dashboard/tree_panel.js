@@ -4,7 +4,7 @@ import { path, post } from "./api.js";
 import { foreign, h, line, put } from "./dom.js";
 import * as format from "./format.js";
 import { lastFailure, logList } from "./log.js";
-import { action, badge, confirm, times, toast } from "./ui.js";
+import { action, badge, confirm, toast } from "./ui.js";
 
 const fact = (name, value) => value !== undefined && value !== null && value !== "" && [h("dt", null, name), h("dd", null, value)];
 
@@ -18,9 +18,9 @@ export async function killWorker(id) {
 function facts(n) {
   const w = n.status;
   return h("dl", { class: "facts" },
-    fact("Is a", n.kind ?? n.type), fact("Strategy", n.strategy?.replaceAll("_", " ")),
+    fact("Is a", n.kind || n.type), fact("Strategy", n.strategy?.replaceAll("_", " ")),
     n.intensity !== undefined && n.strategy && fact("Restarts left", `${n.restarts_left ?? "?"} of ${n.intensity} in ${format.span(n.period_ms)}`),
-    fact("Incarnation", n.incarnation), fact("Restarts", w?.restarts ?? n.restarts), n.started_at && fact("Started", [times(n.started_at), ` (${format.ago(n.started_at)})`]),
+    fact("Incarnation", n.incarnation), fact("Restarts", w?.restarts ?? n.restarts),
     !n.leaf && fact("Children", n.children.length),
     w && [fact("Jobs done", format.count(w.processed)), fact("Jobs failed", h("span", { class: w.failed > 0 ? "bad" : "" }, format.count(w.failed))),
       fact("Breaker", [badge(w.breaker), w.breaker_opened > 0 && ` opened ${format.plural(w.breaker_opened, "time")}`]),
@@ -67,9 +67,10 @@ export function panel(signal, closed) {
         shown = "";
         return;
       }
-      const why = lastFailure((f) => f.worker === name || f.child === name);
-      const now = [h("p", null, badge(n.state)), why && h("p", { class: "error" }, h("strong", null, "Last error "), h("span", { class: "quiet" }, format.clock(why.at)), h("br"), foreign(why.fields.reason, 400)), facts(n)];
-      const key = `${name} ${now.map((x) => x?.textContent ?? "").join("|").replace(/\([^)]* ago\)/g, "")}`;
+      const seen = lastFailure((f) => f.worker === name || f.child === name);
+      const why = n.status?.last_error ? { at: n.status.last_error_at, text: n.status.last_error } : seen && { at: seen.at, text: seen.fields.reason };
+      const now = [h("p", null, badge(n.state)), why && h("p", { class: "error" }, h("strong", null, "Last error "), h("span", { class: "quiet" }, format.clock(why.at)), h("br"), foreign(why.text, 400)), facts(n)];
+      const key = `${name} ${now.map((x) => x?.textContent ?? "").join("|")}`;
       if (key === shown) return; // what somebody selects stays
       shown = key;
       put(body, now);

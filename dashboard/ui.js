@@ -151,12 +151,29 @@ export const select = (props, options, chosen) =>
     return o;
   }));
 
+/** Long text in pieces that are laid out when they come into sight: a line of 1 MiB would take
+ *  the browser seconds. A piece ends with a line if it can. */
+function pieces(text) {
+  const size = 4000;
+  if (text.length <= 2 * size) return text;
+  const out = [];
+  for (let from = 0; from < text.length;) {
+    let to = Math.min(text.length, from + size);
+    const end = text.lastIndexOf("\n", to - 1) + 1;
+    if (to < text.length && end > from) to = end;
+    if (/[\ud800-\udbff]/.test(text[to - 1])) to--; // not through a pair
+    out.push(h("span", { class: "piece" }, text.slice(from, to)));
+    from = to;
+  }
+  return out;
+}
+
 /** Text of any length: the beginning, and all of it when asked for. */
 export function longText(text, label, shownFirst = 20_000) {
   const pre = h("pre", { tabindex: "0", role: "region", "aria-label": label, dir: "ltr" });
   const more = h("button", { type: "button", class: "small" });
   const draw = (n) => {
-    pre.textContent = visible(text.slice(0, n));
+    put(pre, pieces(visible(text.slice(0, n))));
     more.hidden = text.length <= n;
     more.textContent = `Show all (${format.bytes(text.length)})`;
   };

@@ -3,7 +3,6 @@
 import { get, query } from "./api.js";
 import { foreign, h, mark, put, say } from "./dom.js";
 import * as format from "./format.js";
-import { lastFailure } from "./log.js";
 import { killWorker } from "./tree_panel.js";
 import { stateOf, trouble } from "./tree.js";
 import { action, badge, every, field, head, keyed, select, settings, table } from "./ui.js";
@@ -38,7 +37,7 @@ export function mount(main, params, signal) {
       node: h("tr", null, h("th", { scope: "row" }, h("a", { href: `#/tree?at=${encodeURIComponent(first.id)}` }, foreign(first.id, 80))), state, why, n, runs,
         !settings.read_only && h("td", null, action("Kill …", () => killWorker(first.id), { small: true, danger: true, "aria-label": `Kill ${first.id}` }))),
       update(w) {
-        const error = w.failed > 0 || trouble.has(w.state) ? lastFailure((f) => f.worker === w.id)?.fields.reason ?? "" : "";
+        const error = w.last_error ?? "";
         const now = JSON.stringify([w.state, error, w.jobs]);
         if (now !== before) {
           before = now;

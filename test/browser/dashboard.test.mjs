@@ -171,15 +171,20 @@ test("filters and paging show what the API says, and nothing twice", async () =>
   });
 });
 
-test("a job is found by the key that it was submitted under", async () => {
-  const r = await server.ask("POST", "/v1/jobs", { kind: "noop" }, { "Idempotency-Key": "order 17 é" });
+test("a job is found by the key that it was submitted under, and by how its id begins", async () => {
+  const r = await server.ask("POST", "/v1/jobs", { kind: "noop" }, { "Idempotency-Key": "order 17" });
   const { id } = await r.json();
   await with_page(async (page, { go }) => {
     await go("#/jobs");
-    await page.getByLabel("Id").fill("order 17 é");
+    await page.getByLabel("Id").fill("order 17");
     await page.keyboard.press("Enter");
     await page.waitForFunction((x) => location.hash === `#/jobs/${x}`, id);
     await page.getByRole("heading", { name: "Job noop" }).waitFor();
+    await go("#/jobs");
+    await page.getByLabel("Id").fill(id.slice(0, 20));
+    await page.keyboard.press("Enter");
+    await page.waitForFunction((x) => location.hash.includes(`id_prefix=${x}`), id.slice(0, 20));
+    await page.locator("tbody").getByText(id).waitFor();
   });
 });
 
@@ -398,10 +403,10 @@ test("with a token the page asks for it, keeps it out of the address and forgets
     const dialog = page.locator("dialog");
     await dialog.waitFor();
     assert.deepEqual(await inaccessible(page), []);
-    await page.getByLabel("Token").fill("wrong");
+    await page.getByLabel("Token", { exact: true }).fill("wrong");
     await page.getByRole("button", { name: "Go on" }).click();
     await page.getByText("That token was refused.").waitFor();
-    await page.getByLabel("Token").fill(secret);
+    await page.getByLabel("Token", { exact: true }).fill(secret);
     await page.getByRole("button", { name: "Go on" }).click();
     await live(page);
     await page.reload();
