@@ -89,6 +89,15 @@ job_id parse_id(const std::string& text) {
     throw refusal{404, name_of(errc::not_found), "no job has such an id", text};
 }
 
+job_state parse_state(const std::string& name) {
+    for (const job_state s :
+         {job_state::scheduled, job_state::available, job_state::executing, job_state::retryable,
+          job_state::completed, job_state::cancelled, job_state::discarded})
+        if (name_of(s) == name)
+            return s;
+    throw refusal{422, name_of(errc::invalid_option), "no job has such a state", "state"};
+}
+
 duration parse_wait(const std::string& text) {
     std::uint64_t n = 0;
     const char* const end = text.data() + text.size();

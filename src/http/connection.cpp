@@ -111,10 +111,35 @@ class connection {
         co_await shield();
         answer a = co_await respond(context_.served, r);
         const bool sent = co_await send(a, h);
+        if (sent && a.stream && h.method() != http::verb::head)
+            co_await pump(*a.stream);
         if (!sent && a.undelivered)
             a.undelivered();
         co_await heed_requests_to_stop();
-        co_return sent&& h.keep_alive() && !child_.stop_requested();
+        co_return sent && !a.stream && h.keep_alive() && !child_.stop_requested();
+    }
+
+    /// Sends what comes until there is no more, the client is gone or too slow, or the server
+    /// stops.
+    asio::awaitable<void> pump(body_stream& from) {
+        std::vector<std::shared_ptr<const std::string>> pieces;
+        std::vector<asio::const_buffer> buffers;
+        co_await heed_requests_to_stop();
+        co_await asio::this_coro::throw_if_cancelled(false);
+        while (!ec_ && !child_.stop_requested()) {
+            pieces.clear();
+            co_await from.next(pieces);
+            if (pieces.empty() || child_.stop_requested())
+                break;
+            buffers.clear();
+            for (const auto& piece : pieces)
+                buffers.emplace_back(piece->data(), piece->size());
+            co_await heed_stop(limit_);
+            arm(options_.body_wait);
+            co_await asio::async_write(socket_, buffers, token());
+            disarm();
+        }
+        co_await asio::this_coro::throw_if_cancelled(true);
     }
 
     /// Parses what has been read already, mostly all there is: a small request costs one turn of
@@ -194,6 +219,7 @@ class connection {
         r.content_type = view(h[http::field::content_type]);
         r.idempotency_key = view(h["Idempotency-Key"]);
         r.last_event_id = view(h["Last-Event-ID"]);
+        r.if_none_match = view(h[http::field::if_none_match]);
         return r;
     }
 
@@ -240,7 +266,7 @@ class connection {
     }
 
     asio::awaitable<bool> send(answer& a, const head& asked) {
-        const bool keep = asked.keep_alive() && !child_.stop_requested();
+        const bool keep = asked.keep_alive() && !a.stream && !child_.stop_requested();
         std::string text = head_text(a, asked.version(), keep);
         if (asked.method() != http::verb::head)
             text += a.body;

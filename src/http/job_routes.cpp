@@ -77,19 +77,6 @@ bool is_array(std::string_view text) noexcept {
     return first != std::string_view::npos && text[first] == '[';
 }
 
-/// The parameter `state`.
-std::optional<job_state> parse_state(const target& at) {
-    const auto name = at.parameter("state");
-    if (!name)
-        return std::nullopt;
-    for (const job_state s :
-         {job_state::scheduled, job_state::available, job_state::executing, job_state::retryable,
-          job_state::completed, job_state::cancelled, job_state::discarded})
-        if (name_of(s) == *name)
-            return s;
-    throw refusal{422, name_of(errc::invalid_option), "no job has such a state", "state"};
-}
-
 answer whole(const job_info& job, unsigned status) {
     json_writer w;
     write_job(w, job);
@@ -194,10 +181,12 @@ asio::awaitable<answer> get_job(call& c) {
 }
 
 asio::awaitable<answer> list_jobs(call& c) {
-    c.at.allow({"queue", "state", "kind", "limit", "after"});
+    c.at.allow({"queue", "state", "kind", "id_prefix", "limit", "after"});
     list_options which(c.at.parameter("queue").value_or(""));
-    which.state = parse_state(c.at);
+    if (const auto state = c.at.parameter("state"))
+        which.state = parse_state(*state);
     which.kind = c.at.parameter("kind").value_or("");
+    which.id_prefix = c.at.parameter("id_prefix").value_or("");
     which.limit = c.at.number("limit", 1, 1000).value_or(which.limit);
     which.after = static_cast<std::int64_t>(
         c.at.number("after", 0, std::numeric_limits<std::int64_t>::max()).value_or(0));
@@ -253,19 +242,6 @@ asio::awaitable<answer> remove_job(call& c) {
     job_queue queue = c.of.queue;
     co_await queue.remove(id);
     co_return make_answer("", 204);
-}
-
-asio::awaitable<answer> remove_jobs(call& c) {
-    c.at.allow({"queue", "state"});
-    remove_options which;
-    which.queue = c.at.parameter("queue").value_or("");
-    if (const auto state = parse_state(c.at))
-        which.states.add(*state);
-    job_queue queue = c.of.queue;
-    const removed_jobs done = co_await queue.remove(std::move(which));
-    json_writer w;
-    w.begin_object().member("removed", done.removed).member("skipped", done.skipped).end_object();
-    co_return make_answer(w.take());
 }
 
 } // namespace lifeguard::detail::web

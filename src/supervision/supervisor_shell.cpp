@@ -155,6 +155,10 @@ void supervisor::shell::add(child_spec spec) {
         core_.add(std::move(child));
 }
 
+bool supervisor::shell::add_first(child_spec spec) {
+    return core_.add(detail::child_ptr(new shell_child(std::move(spec))), true);
+}
+
 asio::any_io_executor supervisor::shell::watched(const asio::any_io_executor& executor,
                                                  const incarnation& of) const {
     if (!watchdog_)

@@ -104,6 +104,8 @@ class supervisor::shell final : public detail::context_bound,
 
     /// Adds a validated child, or sets the template, before anything runs.
     void add(child_spec spec);
+    /// The same in front of the others; false when there is one of that id. Not with a template.
+    bool add_first(child_spec spec);
 
     const asio::any_io_executor& executor() const noexcept { return home_->get(); }
     const std::string& name() const noexcept { return name_; }
@@ -129,6 +131,10 @@ class supervisor::shell final : public detail::context_bound,
                                              supervisor_options options,
                                              std::vector<child_spec> children);
     static asio::awaitable<detail::tree_node> tree(std::shared_ptr<shell> self);
+    /// The supervisor that a child is now; empty when it is none of ours, or does not run. Throws
+    /// `not_found`.
+    static asio::awaitable<std::optional<supervisor>> nested(std::shared_ptr<shell> self,
+                                                             std::string id);
 
     void request_stop();
     void request_force();
