@@ -52,8 +52,6 @@ void queue_core::start(job_record& job) {
 }
 
 void queue_core::settle(job_record& job, job_outcome&& outcome, wake_list& wakes, bool asked_for) {
-    if (!progress_.empty())
-        progress_.erase(job.id);
     if (outcome.what == job_outcome::kind::completed) { // nearly always: nothing is moved about
         settlement s;
         s.state = job_state::completed;
@@ -220,6 +218,7 @@ void queue_core::job_finished(job_record& job, const settlement& s, wake_list& w
                                                       : counts.cancelled;
     ++counted;
     counts.failed += s.failed ? 1 : 0;
+    forget_progress(job);
     if (s.state == job_state::discarded)
         log_discarded(job, wakes);
     answer(job, s.thrown, wakes);
@@ -229,6 +228,7 @@ void queue_core::job_finished(job_record& job, const settlement& s, wake_list& w
 
 void queue_core::job_returned(job_record& job, const settlement& s, wake_list& wakes) {
     counts.failed += s.failed ? 1 : 0;
+    forget_progress(job);
     if (job.waiters != nullptr)
         answer_changed(job, nullptr, wakes);
     if (job.state == job_state::available)

@@ -289,6 +289,10 @@ class queue_core final : public store_listener,
     void log_discarded(const job_record& job, wake_list& wakes);
     void log_pause(const queue_entry& queue, wake_list& wakes);
     void note_progress(const job_record& job, std::string text, wake_list& wakes);
+    void forget_progress(const job_record& job) {
+        if (!progress_.empty())
+            progress_.erase(job.id);
+    }
     bool explain_takers(const job_record& job, job_explanation& e);
     wall_time wall_of(time_point t) const noexcept;
     void end_pauses(wake_list& wakes);
