@@ -1,6 +1,7 @@
 #pragma once
 
 #include <lifeguard/child_spec.hpp>
+#include <lifeguard/command.hpp>
 #include <lifeguard/log.hpp>
 #include <lifeguard/metrics.hpp>
 #include <lifeguard/worker_pool.hpp>
@@ -9,6 +10,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +33,9 @@ struct engine_options {
 
     /// Its pools. None: one called "default" with the defaults of a pool.
     std::vector<worker_pool_options> pools;
+
+    /// Kinds whose jobs are handled by programs.
+    std::map<std::string, command_options> commands;
 
     /// More restarts of pools than `intensity` within `period` and the engine ends. Default to 5 in
     /// 10 s.
@@ -84,6 +89,10 @@ class engine {
     void handle(const std::string& kind, F f) {
         register_handler(kind, make_typed_handler<Args>(std::move(f)));
     }
+
+    /// Binds a kind to a program: `command_handler` with the engine's time source. Errors:
+    /// `invalid_option`, `duplicate_id`.
+    void handle_command(const std::string& kind, command_options options);
 
     /// `check` is called with the payload of every job of the kind when it is submitted, on the
     /// submitter's stack; what it throws refuses the job as `invalid_job`.

@@ -26,12 +26,22 @@ class engine::core {
               (options_.make_store ? options_.make_store() : memory_store(options_.memory))
                   .release())) {
         runtime_->seed_names = options_.seed_names;
+        for (const auto& [kind, command] : options_.commands)
+            add_command(kind, command);
         queue_->open();
         if (options_.pools.empty())
             options_.pools.emplace_back();
         for (worker_pool_options& pool : options_.pools)
             add_pool(std::move(pool));
         root_ = make_root(executor);
+        count_restarts();
+    }
+
+    void add_command(const std::string& kind, command_options command) {
+        if (!command.time)
+            command.time = runtime_->time;
+        handler runs = command_handler(std::move(command));
+        queue_->set_handler(kind, std::move(runs));
     }
 
     const worker_pool& pool(std::string_view name) const {
@@ -99,6 +109,33 @@ class engine::core {
         return root;
     }
 
+    struct tally {
+        std::atomic<std::uint64_t> restarts = 0;
+        std::atomic<std::uint64_t> escalations = 0;
+    };
+
+    /// What happens to the children of the root: each is a part of the engine, and more than one
+    /// worker's trouble.
+    void count_restarts() {
+        const auto seen = std::make_shared<tally>();
+        const auto read = [&](const char* name, const char* help,
+                              std::atomic<std::uint64_t> tally::* which) {
+            metrics_.make_counter(name, help, {},
+                                  [seen, which] { return static_cast<double>(*seen.*which); });
+        };
+        read("lifeguard_supervisor_restarts_total", "Restarts below the engine's root.",
+             &tally::restarts);
+        read("lifeguard_supervisor_escalations_total",
+             "Pools and other supervisors below the root that gave up.", &tally::escalations);
+        counting_ = root_->subscribe([seen](const supervisor_event& e) {
+            using kind = supervisor_event::kind;
+            if (e.what == kind::restart_scheduled)
+                ++seen->restarts;
+            if (e.what == kind::child_exited && e.reason.detail == "intensity_exceeded")
+                ++seen->escalations;
+        });
+    }
+
     engine_options options_;
     const std::shared_ptr<detail::log_tee> log_;
     const std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
@@ -107,6 +144,8 @@ class engine::core {
     const std::shared_ptr<detail::queue_core> queue_;
     std::vector<worker_pool> pools_;
     std::optional<supervisor> root_;
+    metrics_scope metrics_{runtime_->metrics};
+    std::shared_ptr<void> counting_; // the subscription
 };
 
 engine::engine(asio::any_io_executor executor, engine_options options)
@@ -114,6 +153,10 @@ engine::engine(asio::any_io_executor executor, engine_options options)
 
 void engine::register_handler(const std::string& kind, handler h) {
     core_->queue()->set_handler(kind, std::move(h));
+}
+
+void engine::handle_command(const std::string& kind, command_options options) {
+    core_->add_command(kind, std::move(options));
 }
 
 void engine::validate(const std::string& kind, validator check) {

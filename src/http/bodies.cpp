@@ -56,6 +56,8 @@ std::optional<refusal> syntax_fault(std::string_view body) {
 }
 
 void require_json(const request& r) {
+    if (r.content_type == "application/json")
+        return;
     const std::string type = lower_without_blanks(r.content_type);
     if (type != "application/json" && type != "application/json;charset=utf-8")
         throw refusal{415, "unsupported_media_type", "the body must be application/json",

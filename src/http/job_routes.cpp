@@ -44,15 +44,25 @@ job_info find_job(const api& a, job_id id) {
     throw refusal{404, name_of(errc::not_found), "there is no such job", id.to_string()};
 }
 
-answer created(const job_info& job, bool conflict) {
+/// Of a job that has just been stored: copying the whole of it would cost as much as storing it.
+job_state state_of(const api& a, job_id id) {
+    queue_core& core = *a.queue.core();
+    const std::lock_guard lock(core.shared().mutex);
+    if (const job_record* job = core.index().find(id))
+        return job->state;
+    throw refusal{404, name_of(errc::not_found), "there is no such job", id.to_string()};
+}
+
+answer created(job_id id, job_state state, bool conflict) {
+    const std::string text = id.to_string();
     json_writer w;
     w.begin_object()
-        .member("id", job.id)
-        .member("state", name_of(job.state))
+        .member("id", text)
+        .member("state", name_of(state))
         .member("conflict", conflict)
         .end_object();
     answer a = make_answer(w.take(), conflict ? 200 : 201);
-    a.fields.emplace_back("Location", "/v1/jobs/" + job.id.to_string());
+    a.fields.emplace_back("Location", "/v1/jobs/" + text);
     return a;
 }
 
@@ -154,13 +164,15 @@ asio::awaitable<answer> submit_jobs(call& c) {
     const submission stored = co_await queue.submit(std::move(job), how);
     if (wait > duration::zero())
         co_await until_final(c.of, stored.id, wait);
+    if (!text && !(stored.conflict && sent))
+        co_return created(stored.id, state_of(c.of, stored.id), stored.conflict);
     const job_info now = find_job(c.of, stored.id);
     if (stored.conflict && sent && !sent->is(now))
         throw refusal{409, name_of(errc::duplicate_id), "another job was submitted with this key",
                       "Idempotency-Key"};
     if (text)
         co_return whole(now, is_final(now.state) ? 200 : 202);
-    co_return created(now, stored.conflict);
+    co_return created(now.id, now.state, stored.conflict);
 }
 
 asio::awaitable<answer> get_job(call& c) {
