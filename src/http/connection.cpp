@@ -298,6 +298,7 @@ class connection {
 
 asio::awaitable<void> serve_connection(std::shared_ptr<const connection_context> context,
                                        stream socket, child_context child) {
+    const gauge_share one(context->served.watch->metrics.connections);
     connection c(*context, socket, child, strand_of(co_await asio::this_coro::executor));
     co_await c.run();
 }
