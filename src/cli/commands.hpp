@@ -19,7 +19,7 @@ using action = std::function<exit_status()>;
 
 // Each adds its commands to the program and, when one of them is chosen, sets `chosen`.
 void add_serve(CLI::App& program, action& chosen);
-void add_check(CLI::App& program, action& chosen);
+void add_check(CLI::App& program, const common& with, action& chosen);
 void add_submit(CLI::App& program, const common& with, action& chosen);
 void add_job_commands(CLI::App& program, const common& with, action& chosen);
 void add_engine_commands(CLI::App& program, const common& with, action& chosen);

@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
     add_submit(program, with, chosen);
     add_job_commands(program, with, chosen);
     add_engine_commands(program, with, chosen);
-    add_check(program, chosen);
+    add_check(program, with, chosen);
     program.add_subcommand("version", "Print the version")->callback([&chosen] {
         chosen = [] {
             std::cout << "lifeguard " << lifeguard::version() << '\n';
