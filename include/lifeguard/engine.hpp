@@ -1,6 +1,8 @@
 #pragma once
 
+#include <lifeguard/child_spec.hpp>
 #include <lifeguard/command.hpp>
+#include <lifeguard/log.hpp>
 #include <lifeguard/metrics.hpp>
 #include <lifeguard/worker_pool.hpp>
 
@@ -96,6 +98,11 @@ class engine {
     /// submitter's stack; what it throws refuses the job as `invalid_job`.
     void validate(const std::string& kind, validator check);
 
+    /// Adds a service to the tree in front of the queue and the pools: it starts before them and is
+    /// stopped when they have ended, so that it can show how they do. Before `run`; the last one
+    /// that is added starts first. Errors: `invalid_option`, `already_present`, `already_started`.
+    void serve(child_spec spec);
+
     /// The supervision tree as a service: runs until the engine is stopped. Once.
     /// Errors and cancellation: as `supervisor::run`.
     asio::awaitable<void> run();
@@ -108,6 +115,14 @@ class engine {
     /// enough may call again, wait longer, or leave.
     asio::awaitable<stop_answer> stop_within(duration wait);
     void request_stop();
+
+    /// Whether it has begun to stop, for whatever reason, or has ended.
+    bool stopping() const noexcept;
+
+    /// Calls `f` with every record that the engine logs from now on, whatever its level; the first
+    /// one to ask also gets what was logged before, up to 100 records. `f` runs where `log_sink`
+    /// would; what it throws is swallowed. The subscription ends with the returned object.
+    [[nodiscard]] std::shared_ptr<void> on_log(std::function<void(const log_record&)> f);
 
     /// Errors: `no_such_pool`.
     worker_pool pool(std::string_view name) const;
