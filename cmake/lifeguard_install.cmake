@@ -16,6 +16,16 @@ if(LIFEGUARD_WITH_TURTLE)
 endif()
 if(LIFEGUARD_CLI)
     install(TARGETS lifeguard_cli)
+    install(FILES "${PROJECT_SOURCE_DIR}/docs/lifeguard.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
+    if(NOT CMAKE_CROSSCOMPILING)
+        set(completion "${PROJECT_BINARY_DIR}/src/cli/completion")
+        install(FILES "${completion}/lifeguard"
+            DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions")
+        install(FILES "${completion}/_lifeguard"
+            DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions")
+        install(FILES "${completion}/lifeguard.fish"
+            DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d")
+    endif()
 endif()
 install(EXPORT lifeguardTargets NAMESPACE lifeguard:: DESTINATION "${package_dir}")
 

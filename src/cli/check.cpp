@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <iostream>
 
@@ -67,6 +68,7 @@ void look_for_programs(detail::checked_options& checked, const detail::option_do
                                         json(command.argv.front()).dump(), document.line_of(path)});
         }
     }
+    std::ranges::stable_sort(checked.mistakes, {}, &option_mistake::line);
 }
 
 json as_json(const option_mistake& m) {

@@ -80,8 +80,8 @@ cat >"$directory/many.json" <<'END'
 }
 END
 mistakes "$directory/many.json" \
-    'many.json:2: nmae: is not an option; did you mean name?' \
-    "many.json:3: store: store.type: 'paper' is not linked into this program; link the CMake target lifeguard::paper, if there is such a store; found {\"type\":\"paper\"}" \
+    'many.json:2: nmae: is not an option; did you mean name?; found "shop"' \
+    "many.json:3: store.type: 'paper' is not linked into this program; link the CMake target lifeguard::paper, if there is such a store; found \"paper\"" \
     'many.json:4: queue.max_attempts: must be 1 to 4294967295; found 0' \
     'many.json:4: queue.retry.factor: must be 1 at least; found 0.5' \
     'many.json:5: queue.retry.jitter: must be a number; found "much"' \

@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(hostile_texts_are_mistakes) {
         "<" + std::string(1'000'000, 'x'),
     };
     for (const std::string& text : texts)
-        BOOST_TEST(first_mistake(text) != "none", text.substr(prefixes.size(), 60));
+        BOOST_TEST(first_mistake(text) != "none", text.substr(0, 150));
 }
 
 BOOST_AUTO_TEST_CASE(a_base_makes_relative_terms_absolute) {
