@@ -51,13 +51,16 @@ class client::connection {
             token_ = read_token(address.token_file);
     }
 
-    server_answer ask(http::verb method, const std::string& target, std::string body) {
+    server_answer ask(http::verb method, const std::string& target, std::string body,
+                      const std::string& key) {
         http::request<http::string_body> request(method, target, 11);
         request.set(http::field::host, host_);
         if (!token_.empty())
             request.set(http::field::authorization, "Bearer " + token_);
         if (!body.empty())
             request.set(http::field::content_type, "application/json");
+        if (!key.empty())
+            request.set("Idempotency-Key", key);
         request.body() = std::move(body);
         request.prepare_payload();
         const bool reused = socket_.has_value();
@@ -116,9 +119,10 @@ client::client(const server_address& address)
     : connection_(std::make_unique<connection>(address)) {}
 client::~client() = default;
 
-server_answer client::ask(std::string_view method, const std::string& target, std::string body) {
+server_answer client::ask(std::string_view method, const std::string& target, std::string body,
+                          const std::string& key) {
     return connection_->ask(http::string_to_verb({method.data(), method.size()}), target,
-                            std::move(body));
+                            std::move(body), key);
 }
 
 namespace {
@@ -138,8 +142,8 @@ json value_of(const server_answer& a) {
 
 json client::get(const std::string& target) { return value_of(ask("GET", target)); }
 
-json client::post(const std::string& target, const std::string& body) {
-    return value_of(ask("POST", target, body));
+json client::post(const std::string& target, const std::string& body, const std::string& key) {
+    return value_of(ask("POST", target, body, key));
 }
 
 std::string text_of(const json& value) {

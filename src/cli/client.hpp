@@ -42,11 +42,13 @@ class client {
     ~client();
 
     /// Errors: `failure` (unreachable).
-    server_answer ask(std::string_view method, const std::string& target, std::string body = "");
+    /// `key`: makes it safe to send a submission again, when not empty.
+    server_answer ask(std::string_view method, const std::string& target, std::string body = "",
+                      const std::string& key = "");
 
     /// The same; an answer that is an error becomes a `failure` (refused) with its message.
     json get(const std::string& target);
-    json post(const std::string& target, const std::string& body = "");
+    json post(const std::string& target, const std::string& body = "", const std::string& key = "");
 
   private:
     class connection;

@@ -29,10 +29,16 @@ int main(int argc, char** argv) {
     add_submit(program, with, chosen);
     add_job_commands(program, with, chosen);
     add_engine_commands(program, with, chosen);
-    add_check(program, chosen);
-    program.add_subcommand("version", "Print the version")->callback([&chosen] {
-        chosen = [] {
-            std::cout << "lifeguard " << lifeguard::version() << '\n';
+    add_transfer(program, with, chosen);
+    add_top(program, with, chosen);
+    add_check(program, with, chosen);
+    add_completion(program, chosen);
+    program.add_subcommand("version", "Print the version")->callback([&chosen, &with] {
+        chosen = [&with] {
+            if (with.as_json)
+                std::cout << "{\"version\":\"" << lifeguard::version() << "\"}\n";
+            else
+                std::cout << "lifeguard " << lifeguard::version() << '\n';
             return exit_status::ok;
         };
     });

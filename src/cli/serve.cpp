@@ -154,24 +154,6 @@ class service {
     bool forced_ = false;
 };
 
-/// Starts the engine without its store, so that the tree is whole, and stops it again.
-void show_tree(engine_options options) {
-    asio::io_context io;
-    options.make_store = nullptr;
-    engine e(io.get_executor(), std::move(options));
-    asio::co_spawn(io, e.run(), rethrow);
-    asio::co_spawn(
-        io,
-        [&e]() -> asio::awaitable<void> {
-            const supervisor root = e.root();
-            co_await root.which_children(); // answered once all have started
-            std::cout << co_await e.tree();
-            co_await e.stop();
-        },
-        rethrow);
-    io.run();
-}
-
 } // namespace
 
 void add_serve(CLI::App& program, action& chosen) {
@@ -198,18 +180,6 @@ void add_serve(CLI::App& program, action& chosen) {
         chosen = [o] {
             service s(*o);
             return s.run(o->threads);
-        };
-    });
-}
-
-void add_check(CLI::App& program, action& chosen) {
-    auto file = std::make_shared<std::string>();
-    CLI::App* check = program.add_subcommand("check", "Check a file of options, and show its tree");
-    check->add_option("file", *file, "The file")->required();
-    check->callback([file, &chosen] {
-        chosen = [file] {
-            show_tree(load_options(*file));
-            return exit_status::ok;
         };
     });
 }
