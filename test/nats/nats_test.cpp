@@ -4,7 +4,9 @@
 #include "nats/server_view.hpp"
 #include "nats/tcp_proxy.hpp"
 
+#include <algorithm>
 #include <set>
+#include <vector>
 
 using namespace std::chrono_literals;
 using namespace lifeguard;
@@ -278,6 +280,119 @@ LIFEGUARD_TEST(NATS_07_what_is_given_up_is_a_dead_letter_once) {
     BOOST_TEST_REQUIRE(dead.size() == 1u);
     for (const char* part : {R"({"a":1})", "first", "second", "discarded"})
         BOOST_TEST(dead[0].find(part) != std::string::npos);
+}
+
+LIFEGUARD_TEST(NATS_08_a_restart_of_the_server_loses_nothing_that_was_answered) {
+    nats_server server;
+    auto options = nats_options("restart", server.url());
+    options.answer_wait = 500ms;
+    options.retry_wait = 50ms;
+    options.ack_wait = 2s;
+    queue_fixture q(ctx, kept_in(options));
+    std::set<job_id> acknowledged, completed;
+    std::vector<taken_job> open;
+    std::size_t unanswered = 0, twice = 0;
+    const auto work = [&] {
+        take_options some("default");
+        some.jobs_max = 5;
+        for (taken_job& t : await_really(ctx, q.queue.take(some)))
+            open.push_back(std::move(t));
+        std::erase_if(open, [&](const taken_job& t) {
+            const auto code =
+                thrown_by([&] { await_really(ctx, q.queue.complete(t.id, t.token, json())); }).code;
+            if (code == errc::outcome_unknown || code == errc::store_unavailable)
+                return false; // to be asked again
+            if (!code)
+                twice += completed.insert(t.id).second ? 0 : 1;
+            else if (code == errc::already_done)
+                completed.insert(t.id);
+            return true;
+        });
+    };
+    for (int i = 0; i < 120; ++i) {
+        if (i == 50)
+            server.kill();
+        if (i == 60)
+            server.start();
+        try {
+            acknowledged.insert(await_really(ctx, q.queue.push(new_job("k"))));
+        } catch (const error&) {
+            ++unanswered;
+        }
+        if (i % 3 == 0)
+            work();
+    }
+    BOOST_TEST(unanswered != 0u);
+    BOOST_TEST(acknowledged.size() > 50u);
+    BOOST_TEST(eventually(ctx, [&] {
+        work();
+        return std::ranges::includes(completed, acknowledged);
+    }));
+    BOOST_TEST(twice == 0u);
+    BOOST_TEST(open.empty());
+}
+
+LIFEGUARD_TEST(a_worker_of_one_engine_executes_what_another_submits) {
+    const auto kept = kept_in(nats_options(fresh_prefix()));
+    queue_fixture here(ctx, kept), there(ctx, kept);
+    there.handle("double", [](job_context& job) -> asio::awaitable<json> {
+        co_return job.payload().get<int>() * 2;
+    });
+    const pool_fixture pool(ctx, there, one_worker());
+    for (int i = 0; i < 20; ++i) {
+        const job_id id = here.push(new_job("double", i));
+        BOOST_TEST(await_really(ctx, here.queue.result(id)) == json(2 * i));
+    }
+}
+
+LIFEGUARD_TEST(an_execute_and_its_worker_share_an_engine) {
+    queue_fixture q(ctx, kept_in(nats_options(fresh_prefix())));
+    q.handle("double", [](job_context& job) -> asio::awaitable<json> {
+        co_return job.payload().get<int>() * 2;
+    });
+    pool_fixture pool(ctx, q, one_worker());
+    for (int i = 0; i < 20; ++i)
+        BOOST_TEST(await_really(ctx, pool.pool.execute(new_job("double", i))) == json(2 * i));
+}
+
+LIFEGUARD_TEST(a_pause_holds_on_every_engine_and_outlives_them) {
+    const auto kept = kept_in(nats_options(fresh_prefix()));
+    queue_fixture here(ctx, kept), there(ctx, kept);
+    here.push(new_job("k"));
+    ctx.await(here.queue.pause("default"));
+    BOOST_TEST(eventually(ctx, [&] { return there.queue.status("default").paused; }));
+    BOOST_TEST(there.take(1).empty());
+    {
+        queue_fixture later(ctx, kept);
+        BOOST_TEST(later.queue.status("default").paused);
+    }
+    ctx.await(there.queue.resume("default"));
+    BOOST_TEST(eventually(ctx, [&] { return !here.queue.status("default").paused; }));
+    BOOST_TEST(here.take(1).size() == 1u);
+}
+
+LIFEGUARD_TEST(what_it_cannot_do_is_unsupported) {
+    const auto kept = kept_in(nats_options(fresh_prefix()));
+    queue_fixture q(ctx, kept);
+    const job_id id = q.push(new_job("k"));
+    const auto refuses = [&](auto what) {
+        BOOST_TEST(thrown_by([&] { ctx.await(std::move(what)); }).code == errc::unsupported);
+    };
+    refuses(q.queue.take_by_id(id));
+    refuses(q.queue.remove(id));
+    refuses(q.queue.retry(id));
+    refuses(q.queue.kick(id));
+    refuses(q.queue.kick("default", 1));
+    refuses(q.queue.cancel(id));
+    refuses(q.queue.list(list_options()));
+    remove_options all;
+    all.queue = "default";
+    refuses(q.queue.remove(all));
+    std::vector<new_job> two(2, new_job("k"));
+    refuses(q.queue.push(std::move(two), push_options()));
+    new_job only("k");
+    only.unique.emplace();
+    refuses(q.queue.push(std::move(only)));
 }
 
 LIFEGUARD_TEST(NATS_09_what_is_not_as_it_must_be_is_named) {
