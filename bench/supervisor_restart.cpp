@@ -164,6 +164,88 @@ many supervised_starts(int n) {
     return m;
 }
 
+// --- children by number: no table of them is searched from end to end
+
+struct number_times {
+    double start = 0;
+    double terminate = 0;
+};
+
+/// SUP-60: seconds to terminate n dynamic temporary children, one after the other.
+double terminate_dynamic(int n) {
+    asio::io_context io(1);
+    idlers idle;
+    lifeguard::supervisor_options options = unlimited();
+    options.strategy = lifeguard::strategy::simple_one_for_one;
+    std::vector<lifeguard::child_spec> children;
+    children.emplace_back("session", [&](const std::any&) { return idle.wait(); });
+    children.front().restart = lifeguard::restart_type::temporary;
+    lifeguard::supervisor top(io.get_executor(), options, std::move(children));
+    double seconds = 0;
+    const auto all = [&]() -> asio::awaitable<void> {
+        std::vector<std::string> ids;
+        for (int i = 0; i < n; ++i) {
+            const lifeguard::started_child started = co_await top.start_child(std::any());
+            ids.push_back(started.id);
+        }
+        const auto start = clock_type::now();
+        for (const std::string& id : ids)
+            co_await top.terminate_child(id);
+        seconds = seconds_since(start);
+        co_await top.stop();
+    };
+    asio::co_spawn(top.executor(), top.run(), rethrow);
+    asio::co_spawn(top.executor(), all, rethrow);
+    io.run();
+    return seconds;
+}
+
+/// SUP-61: the same of n children of one_for_one, with what their start takes.
+number_times start_and_terminate(int n) {
+    asio::io_context io(1);
+    idlers idle;
+    lifeguard::supervisor top(io.get_executor(), unlimited());
+    number_times times;
+    const auto all = [&]() -> asio::awaitable<void> {
+        auto start = clock_type::now();
+        for (int i = 0; i < n; ++i) {
+            lifeguard::child_spec spec(std::to_string(i), [&] { return idle.wait(); });
+            co_await top.start_child(std::move(spec));
+        }
+        times.start = seconds_since(start);
+        start = clock_type::now();
+        for (int i = 0; i < n; ++i)
+            co_await top.terminate_child(std::to_string(i));
+        times.terminate = seconds_since(start);
+        co_await top.stop();
+    };
+    asio::co_spawn(top.executor(), top.run(), rethrow);
+    asio::co_spawn(top.executor(), all, rethrow);
+    io.run();
+    return times;
+}
+
+/// How much more many cost than few, as a multiple; medians of three runs.
+void report_numbers(report& r) {
+    const int many = r.quick() ? 10'000 : 100'000;
+    std::vector<double> dynamic;
+    std::vector<double> start;
+    std::vector<double> terminate;
+    for (int i = 0; i < 3; ++i) {
+        dynamic.push_back(terminate_dynamic(10'000) / terminate_dynamic(1'000));
+        const number_times few = start_and_terminate(1'000);
+        const number_times all = start_and_terminate(many);
+        start.push_back(all.start / few.start * 1'000 / many);
+        terminate.push_back(all.terminate / few.terminate * 1'000 / many);
+    }
+    r.figure("terminate_dynamic_ratio", median(dynamic),
+             "terminating 10,000 dynamic children / 1,000 (SUP-60, must: 20)");
+    r.figure("start_many_ratio", median(start),
+             "starting a child among many / among 1,000 (SUP-61, must: 10)");
+    r.figure("terminate_many_ratio", median(terminate),
+             "terminating a child among many / among 1,000 (SUP-61, must: 10)");
+}
+
 // --- restarts, for a while
 
 struct sustained {
@@ -249,6 +331,8 @@ int main(int argc, char** argv) {
     r.figure("return_ns", return_ns, "from a normal end to running again");
     r.figure("return_ratio", return_ratio, "the same / co_spawn, return, co_spawn (must: 2.0)");
     r.figure("siblings_ratio", siblings_ratio, "10,000 siblings / 10 (must: 1.25)");
+
+    report_numbers(r);
 
     const sustained s = sustained_restarts(seconds);
     r.figure("restarts_per_second", s.per_second, "sustained (must: 100,000)");

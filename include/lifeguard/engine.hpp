@@ -1,5 +1,8 @@
 #pragma once
 
+#include <lifeguard/child_spec.hpp>
+#include <lifeguard/command.hpp>
+#include <lifeguard/log.hpp>
 #include <lifeguard/metrics.hpp>
 #include <lifeguard/worker_pool.hpp>
 
@@ -7,6 +10,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +33,9 @@ struct engine_options {
 
     /// Its pools. None: one called "default" with the defaults of a pool.
     std::vector<worker_pool_options> pools;
+
+    /// Kinds whose jobs are handled by programs.
+    std::map<std::string, command_options> commands;
 
     /// More restarts of pools than `intensity` within `period` and the engine ends. Default to 5 in
     /// 10 s.
@@ -83,9 +90,18 @@ class engine {
         register_handler(kind, make_typed_handler<Args>(std::move(f)));
     }
 
+    /// Binds a kind to a program: `command_handler` with the engine's time source. Errors:
+    /// `invalid_option`, `duplicate_id`.
+    void handle_command(const std::string& kind, command_options options);
+
     /// `check` is called with the payload of every job of the kind when it is submitted, on the
     /// submitter's stack; what it throws refuses the job as `invalid_job`.
     void validate(const std::string& kind, validator check);
+
+    /// Adds a service to the tree in front of the queue and the pools: it starts before them and is
+    /// stopped when they have ended, so that it can show how they do. Before `run`; the last one
+    /// that is added starts first. Errors: `invalid_option`, `already_present`, `already_started`.
+    void serve(child_spec spec);
 
     /// The supervision tree as a service: runs until the engine is stopped. Once.
     /// Errors and cancellation: as `supervisor::run`.
@@ -99,6 +115,14 @@ class engine {
     /// enough may call again, wait longer, or leave.
     asio::awaitable<stop_answer> stop_within(duration wait);
     void request_stop();
+
+    /// Whether it has begun to stop, for whatever reason, or has ended.
+    bool stopping() const noexcept;
+
+    /// Calls `f` with every record that the engine logs from now on, whatever its level; the first
+    /// one to ask also gets what was logged before, up to 100 records. `f` runs where `log_sink`
+    /// would; what it throws is swallowed. The subscription ends with the returned object.
+    [[nodiscard]] std::shared_ptr<void> on_log(std::function<void(const log_record&)> f);
 
     /// Errors: `no_such_pool`.
     worker_pool pool(std::string_view name) const;

@@ -172,6 +172,9 @@ parse_jobs(std::string_view text, const job_limits& limits = job_limits());
 /// position.
 void check_payload(std::string_view text, const job_limits& limits);
 
+/// The longest text of what a job says of its progress, in bytes.
+inline constexpr std::size_t progress_max = 4096;
+
 /// One failed attempt.
 struct attempt_error {
     unsigned attempt = 0;
@@ -198,6 +201,7 @@ struct job_info {
     std::vector<attempt_error> errors;
     bool waits_for_handler = false; ///< available, but nobody here can run its kind
     bool cancel_asked = false;      ///< executing, and asked to stop
+    std::string progress;           ///< JSON text; empty unless it executes and has said so
 };
 
 } // namespace lifeguard

@@ -12,12 +12,14 @@ namespace lifeguard {
 
 namespace detail {
 struct job_record;
-}
+class queue_core;
+} // namespace detail
 
 /// The job that a handler runs. Valid until the handler's coroutine ends; used on its strand only.
 class job_context {
   public:
-    job_context(const detail::job_record& record, std::string_view worker) noexcept;
+    job_context(const detail::job_record& record, std::string_view worker,
+                detail::queue_core* jobs = nullptr) noexcept;
     ~job_context();
     job_context(const job_context&) = delete;
     job_context& operator=(const job_context&) = delete;
@@ -42,9 +44,15 @@ class job_context {
     /// The payload, parsed at the first call.
     const json& payload();
 
+    /// Says how far the job is, in whatever words: a number from 0 to 1, an object. It is shown
+    /// with the job until this attempt ends, and logged as `job_progress`; no store keeps it.
+    /// Errors: `invalid_option` when its text is longer than `progress_max`.
+    void progress(const json& how_far);
+
   private:
     const detail::job_record& record_;
     std::string_view worker_;
+    detail::queue_core* jobs_;
     // Copies: the record counts on when the job is taken away from a handler that does not stop.
     unsigned attempt_;
     std::uint32_t delivery_;

@@ -17,6 +17,7 @@ struct list_options {
     std::string queue;              ///< empty: all
     std::optional<job_state> state; ///< empty: all
     std::string kind;               ///< empty: all
+    std::string id_prefix;          ///< how the id begins: "0190a6f2-8c5e"; empty: all
     /// At most so many, 1 to 1,000. Defaults to 100.
     std::size_t limit = 100;
     /// Only those behind this place: `job_page::next` of the page before. Zero: from the first.

@@ -121,6 +121,27 @@ struct removed_jobs {
     std::size_t skipped = 0; ///< because they executed, or because their state was just changing
 };
 
+/// Which jobs: those that everything said here applies to. Something must be said.
+struct job_filter {
+    job_filter() noexcept {}
+
+    std::string queue; ///< Empty: any
+    std::string kind;  ///< Empty: any
+    /// Empty: what the action is usually for - discarded and retryable jobs to be retried,
+    /// unfinished ones to be cancelled, any to be removed.
+    job_states states;
+};
+
+/// What is done to many jobs.
+enum class bulk_action : std::uint8_t { retry, cancel, remove };
+
+/// What became of them.
+struct bulk_answer {
+    std::size_t changed = 0; ///< retried, cancelled or asked to stop, removed
+    std::size_t skipped = 0; ///< because they executed, or because their state was just changing
+    std::size_t left = 0;    ///< the action would have changed them, too
+};
+
 /// Names a delivery of a job.
 struct lease_token {
     job_id id;
@@ -243,6 +264,19 @@ class job_queue {
     asio::awaitable<std::size_t> kick(std::string queue, std::size_t jobs_max = 1);
     /// The same for one job. Errors: `not_found` unless it is discarded or scheduled.
     asio::awaitable<void> kick(job_id id);
+
+    /// Retries, cancels or removes up to `jobs_max` jobs, 0 to 10,000, and counts how many are
+    /// left: zero only counts. A few hundred at a time, in the order of submission; between them
+    /// others have their turn. Costs about 0.1 us for each job there is, whether it is meant or
+    /// not.
+    /// Errors: `invalid_option`; what a store says, and then some may have been changed.
+    asio::awaitable<bulk_answer> for_many(bulk_action what, job_filter which, std::size_t jobs_max);
+
+    /// Says how far an executing job is: any JSON whose text is no longer than `progress_max`. With
+    /// a token it must be the current one. See `job_context::progress`.
+    /// Errors: `invalid_option`, `not_found`, `lease_lost`; without a token `illegal_transition`
+    /// when the job does not execute.
+    void progress(job_id id, std::optional<std::uint32_t> token, const json& how_far);
 
     /// Waits until the job is final and returns its result.
     /// Errors: `not_found`, `job_discarded` and `job_cancelled` with the reason.

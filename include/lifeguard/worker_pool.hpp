@@ -163,6 +163,8 @@ struct worker_status {
     std::uint64_t breaker_opened = 0;
     std::uint64_t breaker_successes = 0; ///< since it last closed
     std::vector<job_id> jobs;            ///< what it runs now
+    std::string last_error;              ///< of its last failed attempt, cut to 500 bytes
+    std::optional<wall_time> last_error_at;
 };
 
 struct pool_status {

@@ -16,6 +16,7 @@
 #include <charconv>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <thread>
 
 namespace lifeguard::cli {
@@ -26,6 +27,7 @@ struct serve_options {
     std::string store = "sqlite:lifeguard.db";
     std::string options_file;
     std::string token_file;
+    dashboard_mode dashboard = dashboard_mode::on;
     unsigned threads = 1;
     bool demo = false;
     bool store_given = false;
@@ -76,6 +78,7 @@ class service {
           signals_(strand_, SIGINT, SIGTERM) {
         if (o.demo)
             register_demo_kinds(engine_);
+        engine_.serve(server_.spec());
         asio::co_spawn(strand_, engine_.run(),
                        asio::bind_cancellation_slot(force_.slot(), [this](std::exception_ptr e) {
                            failed_ = std::move(e);
@@ -113,13 +116,13 @@ class service {
         http_options options;
         set_address(options, o.listen);
         options.token = token_of(o.token_file);
+        options.dashboard = o.dashboard;
         return options;
     }
 
     asio::awaitable<void> announce() {
-        supervisor root = engine_.root();
-        child_spec http = server_.spec();
-        co_await root.start_child(std::move(http));
+        const supervisor root = engine_.root();
+        co_await root.which_children(); // answered once all have started
         std::cout << "lifeguard: listening on " << server_.url() << std::endl;
     }
 
@@ -181,6 +184,12 @@ void add_serve(CLI::App& program, action& chosen) {
         ->each([o](const std::string&) { o->store_given = true; });
     serve->add_option("--options", o->options_file, "Pools and queues, as docs/configuration.md");
     serve->add_option("--token", o->token_file, "A file with the token that clients must show");
+    serve->add_option("--dashboard", o->dashboard, "The web page: on, read-only or off")
+        ->transform(CLI::CheckedTransformer(
+            std::map<std::string, dashboard_mode>{{"on", dashboard_mode::on},
+                                                  {"read-only", dashboard_mode::read_only},
+                                                  {"off", dashboard_mode::off}}))
+        ->option_text("on|read-only|off [on]");
     serve->add_option("--threads", o->threads, "Threads that run the engine")
         ->check(CLI::Range(1U, 256U))
         ->capture_default_str();

@@ -1,11 +1,15 @@
 #include <lifeguard/engine.hpp>
 
+#include "base/log_tee.hpp"
 #include "base/saturate.hpp"
 #include "queue/queue_core.hpp"
 #include "supervision/supervisor_shell.hpp"
+#include "supervision/validation.hpp"
 #include "worker/pool_core.hpp"
 
 #include <boost/asio/co_spawn.hpp>
+
+#include <atomic>
 
 namespace lifeguard {
 
@@ -13,20 +17,31 @@ class engine::core {
   public:
     core(const asio::any_io_executor& executor, engine_options options)
         : options_(std::move(options)),
-          runtime_(std::make_shared<detail::runtime>(
-              executor, options_.time, options_.log ? options_.log : stderr_log(log_level::warning),
-              options_.metrics)),
+          log_(std::make_shared<detail::log_tee>(options_.log ? options_.log
+                                                              : stderr_log(log_level::warning))),
+          runtime_(
+              std::make_shared<detail::runtime>(executor, options_.time, log_, options_.metrics)),
           queue_(std::make_shared<detail::queue_core>(
               runtime_, options_.queue,
               (options_.make_store ? options_.make_store() : memory_store(options_.memory))
                   .release())) {
         runtime_->seed_names = options_.seed_names;
+        for (const auto& [kind, command] : options_.commands)
+            add_command(kind, command);
         queue_->open();
         if (options_.pools.empty())
             options_.pools.emplace_back();
         for (worker_pool_options& pool : options_.pools)
             add_pool(std::move(pool));
         root_ = make_root(executor);
+        count_restarts();
+    }
+
+    void add_command(const std::string& kind, command_options command) {
+        if (!command.time)
+            command.time = runtime_->time;
+        handler runs = command_handler(std::move(command));
+        queue_->set_handler(kind, std::move(runs));
     }
 
     const worker_pool& pool(std::string_view name) const {
@@ -39,13 +54,32 @@ class engine::core {
     const std::vector<worker_pool>& pools() const noexcept { return pools_; }
     const std::shared_ptr<detail::queue_core>& queue() const noexcept { return queue_; }
     const supervisor& root() const noexcept { return *root_; }
+    const metrics_registry& metrics() const noexcept { return *runtime_->metrics; }
+    detail::log_tee& log() const noexcept { return *log_; }
+
+    void begin_run() { running_ = true; }
+    bool stopping() const noexcept { return *stopping_; }
+
+    void serve(child_spec spec) {
+        if (running_)
+            throw error(errc::already_started, "engine '" + options_.name + "'");
+        const std::string id = spec.id;
+        detail::validate(spec, supervisor_options());
+        if (!root_->share()->add_first(std::move(spec)))
+            throw error(errc::already_present, "child '" + id + "'");
+    }
+
+    void begin_stop() const {
+        *stopping_ = true;
+        begin_stop(pools_);
+    }
+
+  private:
     static void begin_stop(const std::vector<worker_pool>& pools) {
         for (worker_pool p : pools)
             p.begin_stop();
     }
-    const metrics_registry& metrics() const noexcept { return *runtime_->metrics; }
 
-  private:
     void add_pool(worker_pool_options options) {
         for (const worker_pool& other : pools_)
             if (other.name() == options.name)
@@ -68,15 +102,50 @@ class engine::core {
         supervisor root(executor, std::move(options), std::move(children));
         // The supervisor stops one pool after the other: those whose turn comes late shall not
         // begin jobs meanwhile, nor have their time to finish afterwards.
-        root.share()->when_stopping([pools = pools_] { begin_stop(pools); });
+        root.share()->when_stopping([pools = pools_, stopping = stopping_] {
+            *stopping = true;
+            begin_stop(pools);
+        });
         return root;
     }
 
+    struct tally {
+        std::atomic<std::uint64_t> restarts = 0;
+        std::atomic<std::uint64_t> escalations = 0;
+    };
+
+    /// What happens to the children of the root: each is a part of the engine, and more than one
+    /// worker's trouble.
+    void count_restarts() {
+        const auto seen = std::make_shared<tally>();
+        const auto read = [&](const char* name, const char* help,
+                              std::atomic<std::uint64_t> tally::* which) {
+            metrics_.make_counter(name, help, {},
+                                  [seen, which] { return static_cast<double>(*seen.*which); });
+        };
+        read("lifeguard_supervisor_restarts_total", "Restarts below the engine's root.",
+             &tally::restarts);
+        read("lifeguard_supervisor_escalations_total",
+             "Pools and other supervisors below the root that gave up.", &tally::escalations);
+        counting_ = root_->subscribe([seen](const supervisor_event& e) {
+            using kind = supervisor_event::kind;
+            if (e.what == kind::restart_scheduled)
+                ++seen->restarts;
+            if (e.what == kind::child_exited && e.reason.detail == "intensity_exceeded")
+                ++seen->escalations;
+        });
+    }
+
     engine_options options_;
+    const std::shared_ptr<detail::log_tee> log_;
+    const std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
+    std::atomic<bool> running_ = false;
     const std::shared_ptr<detail::runtime> runtime_;
     const std::shared_ptr<detail::queue_core> queue_;
     std::vector<worker_pool> pools_;
     std::optional<supervisor> root_;
+    metrics_scope metrics_{runtime_->metrics};
+    std::shared_ptr<void> counting_; // the subscription
 };
 
 engine::engine(asio::any_io_executor executor, engine_options options)
@@ -84,6 +153,10 @@ engine::engine(asio::any_io_executor executor, engine_options options)
 
 void engine::register_handler(const std::string& kind, handler h) {
     core_->queue()->set_handler(kind, std::move(h));
+}
+
+void engine::handle_command(const std::string& kind, command_options options) {
+    core_->add_command(kind, std::move(options));
 }
 
 void engine::validate(const std::string& kind, validator check) {
@@ -96,6 +169,7 @@ asio::awaitable<void> engine::run() { return run(core_); }
 
 asio::awaitable<void> engine::run(std::shared_ptr<core> self) {
     auto root = self->root();
+    self->begin_run();
     std::exception_ptr failed;
     try {
         co_await root.run();
@@ -113,7 +187,7 @@ asio::awaitable<void> engine::stop() { return stop(core_); }
 
 asio::awaitable<void> engine::stop(std::shared_ptr<core> self) {
     auto root = self->root();
-    core::begin_stop(self->pools()); // now, and not when the supervisor comes to it
+    self->begin_stop(); // now, and not when the supervisor comes to it
     co_await root.stop();
 }
 
@@ -161,8 +235,16 @@ asio::awaitable<stop_answer> engine::stop_within(std::shared_ptr<core> self, dur
 
 void engine::request_stop() {
     auto root = core_->root();
-    core::begin_stop(core_->pools());
+    core_->begin_stop();
     root.request_stop();
+}
+
+void engine::serve(child_spec spec) { core_->serve(std::move(spec)); }
+
+bool engine::stopping() const noexcept { return core_->stopping(); }
+
+std::shared_ptr<void> engine::on_log(std::function<void(const log_record&)> f) {
+    return core_->log().on_record(std::move(f));
 }
 
 worker_pool engine::pool(std::string_view name) const { return core_->pool(name); }

@@ -56,6 +56,8 @@ std::optional<refusal> syntax_fault(std::string_view body) {
 }
 
 void require_json(const request& r) {
+    if (r.content_type == "application/json")
+        return;
     const std::string type = lower_without_blanks(r.content_type);
     if (type != "application/json" && type != "application/json;charset=utf-8")
         throw refusal{415, "unsupported_media_type", "the body must be application/json",
@@ -85,6 +87,15 @@ job_id parse_id(const std::string& text) {
     if (const auto id = job_id::parse(text))
         return *id;
     throw refusal{404, name_of(errc::not_found), "no job has such an id", text};
+}
+
+job_state parse_state(const std::string& name) {
+    for (const job_state s :
+         {job_state::scheduled, job_state::available, job_state::executing, job_state::retryable,
+          job_state::completed, job_state::cancelled, job_state::discarded})
+        if (name_of(s) == name)
+            return s;
+    throw refusal{422, name_of(errc::invalid_option), "no job has such a state", "state"};
 }
 
 duration parse_wait(const std::string& text) {

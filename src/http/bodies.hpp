@@ -1,6 +1,7 @@
 #pragma once
 
 #include "http/answers.hpp"
+#include <lifeguard/job.hpp>
 #include <lifeguard/json.hpp>
 #include <lifeguard/time_source.hpp>
 
@@ -18,6 +19,9 @@ std::optional<refusal> syntax_fault(std::string_view body);
 
 /// The id in a path. Throws `refusal` (404) for what is none.
 job_id parse_id(const std::string& text);
+
+/// The name of a state. Throws `refusal` (422).
+job_state parse_state(const std::string& name);
 
 /// "5s", "250ms", "1m": how long a request may wait. Throws `refusal` (422).
 duration parse_wait(const std::string& text);

@@ -3,6 +3,7 @@
 #include "base/executors.hpp"
 #include "base/saturate.hpp"
 #include "base/time_limit.hpp"
+#include "http/answer_text.hpp"
 #include "http/answers.hpp"
 #include "http/bodies.hpp"
 #include <lifeguard/shielded.hpp>
@@ -42,6 +43,7 @@ class connection {
 
     asio::awaitable<void> run() {
         co_await heed_requests_to_stop();
+        socket_.non_blocking(true, ec_); // see send()
         bool first = true;
         while (!child_.stop_requested()) {
             if (buffer_.size() == 0 && !co_await await_bytes(first))
@@ -91,7 +93,8 @@ class connection {
         request_parser parser;
         parser.header_limit(static_cast<std::uint32_t>(options_.header_max));
         parser.body_limit(options_.body_max);
-        if (!co_await read_head(parser))
+        parse_buffered(parser);
+        if (!parser.is_header_done() && !co_await read_head(parser))
             co_return false;
         const head& h = parser.get();
         if (const auto no = odd_head(h)) {
@@ -99,6 +102,8 @@ class connection {
             co_return false;
         }
         request r = request_of(h);
+        if (!parser.is_done())
+            parse_buffered(parser);
         if (!parser.is_done() && !co_await read_body(parser, r))
             co_return false;
         r.body = std::move(parser.get().body());
@@ -106,16 +111,53 @@ class connection {
         co_await shield();
         answer a = co_await respond(context_.served, r);
         const bool sent = co_await send(a, h);
+        if (sent && a.stream && h.method() != http::verb::head)
+            co_await pump(*a.stream);
         if (!sent && a.undelivered)
             a.undelivered();
         co_await heed_requests_to_stop();
-        co_return sent&& h.keep_alive() && !child_.stop_requested();
+        co_return sent && !a.stream && h.keep_alive() && !child_.stop_requested();
+    }
+
+    /// Sends what comes until there is no more, the client is gone or too slow, or the server
+    /// stops.
+    asio::awaitable<void> pump(body_stream& from) {
+        std::vector<std::shared_ptr<const std::string>> pieces;
+        std::vector<asio::const_buffer> buffers;
+        co_await heed_requests_to_stop();
+        co_await asio::this_coro::throw_if_cancelled(false);
+        while (!ec_ && !child_.stop_requested()) {
+            pieces.clear();
+            co_await from.next(pieces);
+            if (pieces.empty() || child_.stop_requested())
+                break;
+            buffers.clear();
+            for (const auto& piece : pieces)
+                buffers.emplace_back(piece->data(), piece->size());
+            co_await heed_stop(limit_);
+            arm(options_.body_wait);
+            co_await asio::async_write(socket_, buffers, token());
+            disarm();
+        }
+        co_await asio::this_coro::throw_if_cancelled(true);
+    }
+
+    /// Parses what has been read already, mostly all there is: a small request costs one turn of
+    /// the scheduler.
+    void parse_buffered(request_parser& parser) {
+        if (buffer_.size() == 0)
+            return;
+        buffer_.consume(parser.put(buffer_.data(), ec_));
+        if (ec_ == http::error::need_more)
+            ec_ = {};
     }
 
     asio::awaitable<bool> read_head(request_parser& parser) {
-        arm(options_.header_wait);
-        co_await http::async_read_header(socket_, buffer_, parser, token());
-        disarm();
+        if (!ec_) {
+            arm(options_.header_wait);
+            co_await http::async_read_header(socket_, buffer_, parser, token());
+            disarm();
+        }
         if (!ec_)
             co_return true;
         if (limit_->passed())
@@ -126,7 +168,7 @@ class connection {
     }
 
     asio::awaitable<bool> read_body(request_parser& parser, const request& r) {
-        if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+        if (!ec_ && beast::iequals(parser.get()[http::field::expect], "100-continue")) {
             try {
                 require_json(r);
             } catch (const refusal& no) {
@@ -177,6 +219,7 @@ class connection {
         r.content_type = view(h[http::field::content_type]);
         r.idempotency_key = view(h["Idempotency-Key"]);
         r.last_event_id = view(h["Last-Event-ID"]);
+        r.if_none_match = view(h[http::field::if_none_match]);
         return r;
     }
 
@@ -223,24 +266,19 @@ class connection {
     }
 
     asio::awaitable<bool> send(answer& a, const head& asked) {
-        http::response<http::string_body> out(static_cast<http::status>(a.status), asked.version());
-        out.keep_alive(asked.keep_alive() && !child_.stop_requested());
-        out.set(http::field::cache_control, "no-store");
-        out.set("X-Content-Type-Options", "nosniff");
-        for (const auto& [name, value] : a.fields)
-            out.set(beast::string_view(name.data(), name.size()), value);
-        if (a.status != 204) {
-            out.set(http::field::content_type,
-                    beast::string_view(a.content_type.data(), a.content_type.size()));
-            out.content_length(a.body.size());
-        }
+        const bool keep = asked.keep_alive() && !a.stream && !child_.stop_requested();
+        std::string text = head_text(a, asked.version(), keep);
         if (asked.method() != http::verb::head)
-            out.body() = std::move(a.body);
-        arm(options_.body_wait);
-        http::response_serializer<http::string_body> serializer(out);
-        while (!ec_ && !serializer.is_done()) {
+            text += a.body;
+        std::string_view left = text;
+        // Nearly always the system takes all of it at once: no turn of the scheduler, no deadline.
+        left.remove_prefix(socket_.write_some(asio::buffer(left), ec_));
+        if (ec_ == asio::error::would_block || ec_ == asio::error::interrupted)
+            ec_ = {};
+        while (!ec_ && !left.empty()) {
             arm(options_.body_wait);
-            co_await http::async_write_some(socket_, serializer, token());
+            const auto rest = asio::buffer(left);
+            left.remove_prefix(co_await socket_.async_write_some(rest, token()));
         }
         disarm();
         co_return !ec_;

@@ -36,11 +36,23 @@ void write_pool(json_writer& w, const pool_status& s) {
         .end_object();
 }
 
+/// One word for what it does.
+std::string_view state_of(const worker_status& s) {
+    if (!s.alive)
+        return "restarting";
+    if (s.busy != 0)
+        return "busy";
+    return s.breaker == breaker_state::open || s.breaker == breaker_state::forced_open
+               ? "breaker_open"
+               : "idle";
+}
+
 void write_worker(json_writer& w, const worker_status& s, const std::string& pool) {
     w.begin_object()
         .member("id", s.id)
         .member("pool", pool)
         .member("alive", s.alive)
+        .member("state", state_of(s))
         .member("overflow", s.overflow)
         .member("breaker", name_of(s.breaker))
         .member("busy", s.busy)
@@ -50,7 +62,9 @@ void write_worker(json_writer& w, const worker_status& s, const std::string& poo
         .member("pulled", s.pulled)
         .member("processed", s.processed)
         .member("failed", s.failed)
-        .member("breaker_opened", s.breaker_opened);
+        .member("breaker_opened", s.breaker_opened)
+        .member("last_error", s.last_error.empty() ? std::optional<std::string>() : s.last_error)
+        .member("last_error_at", s.last_error_at);
     w.key("jobs").begin_array();
     for (const job_id& id : s.jobs)
         w.value(id);
@@ -177,14 +191,6 @@ asio::awaitable<answer> kill_worker(call& c) {
     co_return make_answer("", 204);
 }
 
-asio::awaitable<answer> get_tree(call& c) {
-    c.at.allow({});
-    json_writer w;
-    const std::string tree = co_await c.of.served.tree();
-    w.begin_object().member("tree", tree).end_object();
-    co_return make_answer(w.take());
-}
-
 asio::awaitable<answer> get_metrics(call& c) {
     answer a = make_answer(c.of.served.metrics());
     a.content_type = metrics_registry::content_type;
@@ -194,6 +200,8 @@ asio::awaitable<answer> get_metrics(call& c) {
 asio::awaitable<answer> get_health(call&) { co_return make_answer(R"({"status":"live"})"); }
 
 asio::awaitable<answer> get_readiness(call& c) {
+    if (c.of.served.stopping())
+        throw refusal{503, "not_ready", "the engine stops"};
     for (const std::string& name : c.of.served.pools())
         if (!c.of.served.pool(name).status().running)
             throw refusal{503, "not_ready", "pool '" + name + "' does not run", name};

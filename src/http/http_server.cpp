@@ -44,8 +44,17 @@ void check(const http_options& o, bool loopback) {
         wrong("idle_wait", "must be more than zero");
     if (o.connections_max == 0)
         wrong("connections_max", "must be at least 1");
+    if (o.events_max == 0)
+        wrong("events_max", "must be at least 1");
     if (o.stop_wait < duration::zero())
         wrong("stop_wait", "must not be negative");
+}
+
+web::hub_limits limits_of(const http_options& o) {
+    web::hub_limits l;
+    l.events_max = o.events_max;
+    l.streams_max = o.streams_max;
+    return l;
 }
 
 /// How long the listener pauses when no connection can be accepted.
@@ -59,7 +68,9 @@ class http_server::core {
         : executor_(detail::below_strand(executor)),
           acceptor_(executor_),
           context_(std::make_shared<web::connection_context>(
-              web::api(std::move(served), web::access_rules{options.token, options.hosts}),
+              web::api(std::move(served),
+                       web::access_rules{options.token, options.hosts, options.dashboard},
+                       limits_of(options)),
               std::move(options))) {
         const http_options& o = context_->options;
         error_code bad;
@@ -90,6 +101,8 @@ class http_server::core {
         child_spec connections("connections", [self] { return make_connections(self); });
         connections.type = child_type::supervisor;
         children.push_back(std::move(connections));
+        children.emplace_back(
+            "samples", [self] { return web::sampler::run(self->context_->served.watch->samples); });
         children.emplace_back("listener",
                               [self](const child_context& child) { return listen(self, child); });
         return supervisor(executor_, std::move(options), std::move(children));

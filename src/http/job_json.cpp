@@ -17,6 +17,7 @@ void write_head(json_writer& w, const job_info& job) {
         .member("finished_at", job.finished_at)
         .member("waits_for_handler", job.waits_for_handler)
         .member("cancel_asked", job.cancel_asked);
+    w.key("progress").text(job.progress.empty() ? "null" : job.progress);
 }
 
 } // namespace

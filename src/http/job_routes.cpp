@@ -44,15 +44,25 @@ job_info find_job(const api& a, job_id id) {
     throw refusal{404, name_of(errc::not_found), "there is no such job", id.to_string()};
 }
 
-answer created(const job_info& job, bool conflict) {
+/// Of a job that has just been stored: copying the whole of it would cost as much as storing it.
+job_state state_of(const api& a, job_id id) {
+    queue_core& core = *a.queue.core();
+    const std::lock_guard lock(core.shared().mutex);
+    if (const job_record* job = core.index().find(id))
+        return job->state;
+    throw refusal{404, name_of(errc::not_found), "there is no such job", id.to_string()};
+}
+
+answer created(job_id id, job_state state, bool conflict) {
+    const std::string text = id.to_string();
     json_writer w;
     w.begin_object()
-        .member("id", job.id)
-        .member("state", name_of(job.state))
+        .member("id", text)
+        .member("state", name_of(state))
         .member("conflict", conflict)
         .end_object();
     answer a = make_answer(w.take(), conflict ? 200 : 201);
-    a.fields.emplace_back("Location", "/v1/jobs/" + job.id.to_string());
+    a.fields.emplace_back("Location", "/v1/jobs/" + text);
     return a;
 }
 
@@ -65,19 +75,6 @@ answer state_now(job_state state) {
 bool is_array(std::string_view text) noexcept {
     const std::size_t first = text.find_first_not_of(" \t\r\n");
     return first != std::string_view::npos && text[first] == '[';
-}
-
-/// The parameter `state`.
-std::optional<job_state> parse_state(const target& at) {
-    const auto name = at.parameter("state");
-    if (!name)
-        return std::nullopt;
-    for (const job_state s :
-         {job_state::scheduled, job_state::available, job_state::executing, job_state::retryable,
-          job_state::completed, job_state::cancelled, job_state::discarded})
-        if (name_of(s) == *name)
-            return s;
-    throw refusal{422, name_of(errc::invalid_option), "no job has such a state", "state"};
 }
 
 answer whole(const job_info& job, unsigned status) {
@@ -167,13 +164,15 @@ asio::awaitable<answer> submit_jobs(call& c) {
     const submission stored = co_await queue.submit(std::move(job), how);
     if (wait > duration::zero())
         co_await until_final(c.of, stored.id, wait);
+    if (!text && !(stored.conflict && sent))
+        co_return created(stored.id, state_of(c.of, stored.id), stored.conflict);
     const job_info now = find_job(c.of, stored.id);
     if (stored.conflict && sent && !sent->is(now))
         throw refusal{409, name_of(errc::duplicate_id), "another job was submitted with this key",
                       "Idempotency-Key"};
     if (text)
         co_return whole(now, is_final(now.state) ? 200 : 202);
-    co_return created(now, stored.conflict);
+    co_return created(now.id, now.state, stored.conflict);
 }
 
 asio::awaitable<answer> get_job(call& c) {
@@ -182,10 +181,12 @@ asio::awaitable<answer> get_job(call& c) {
 }
 
 asio::awaitable<answer> list_jobs(call& c) {
-    c.at.allow({"queue", "state", "kind", "limit", "after"});
+    c.at.allow({"queue", "state", "kind", "id_prefix", "limit", "after"});
     list_options which(c.at.parameter("queue").value_or(""));
-    which.state = parse_state(c.at);
+    if (const auto state = c.at.parameter("state"))
+        which.state = parse_state(*state);
     which.kind = c.at.parameter("kind").value_or("");
+    which.id_prefix = c.at.parameter("id_prefix").value_or("");
     which.limit = c.at.number("limit", 1, 1000).value_or(which.limit);
     which.after = static_cast<std::int64_t>(
         c.at.number("after", 0, std::numeric_limits<std::int64_t>::max()).value_or(0));
@@ -241,19 +242,6 @@ asio::awaitable<answer> remove_job(call& c) {
     job_queue queue = c.of.queue;
     co_await queue.remove(id);
     co_return make_answer("", 204);
-}
-
-asio::awaitable<answer> remove_jobs(call& c) {
-    c.at.allow({"queue", "state"});
-    remove_options which;
-    which.queue = c.at.parameter("queue").value_or("");
-    if (const auto state = parse_state(c.at))
-        which.states.add(*state);
-    job_queue queue = c.of.queue;
-    const removed_jobs done = co_await queue.remove(std::move(which));
-    json_writer w;
-    w.begin_object().member("removed", done.removed).member("skipped", done.skipped).end_object();
-    co_return make_answer(w.take());
 }
 
 } // namespace lifeguard::detail::web

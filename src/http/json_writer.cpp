@@ -42,6 +42,13 @@ json_writer& json_writer::key(std::string_view name) {
     return *this;
 }
 
+json_writer& json_writer::any_key(std::string_view name) {
+    value(name);
+    text_ += ':';
+    first_ = true;
+    return *this;
+}
+
 json_writer& json_writer::value(std::string_view v) {
     separate();
     if (std::ranges::all_of(v, is_plain))

@@ -10,6 +10,11 @@
 
 namespace lifeguard::detail::web {
 
+/// As JavaScript has it.
+inline std::int64_t milliseconds_of(wall_time t) noexcept {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count();
+}
+
 /// Writes JSON piece by piece, so that payloads and results go in as the text that they are. The
 /// caller sees to the order: in an object `key` before each value.
 class json_writer {
@@ -21,6 +26,9 @@ class json_writer {
 
     /// A name of our own: nothing in it needs escaping.
     json_writer& key(std::string_view name);
+
+    /// A name that may be anything.
+    json_writer& any_key(std::string_view name);
 
     /// Bytes that are not UTF-8 are replaced by U+FFFD.
     json_writer& value(std::string_view text);

@@ -122,6 +122,23 @@ asio::awaitable<answer> finish_job(call& c) {
     co_return make_answer("", 204);
 }
 
+asio::awaitable<answer> report_progress(call& c) {
+    c.at.allow({});
+    const job_id id = parse_id(c.names[0]);
+    const json body = parse_body(c.asked);
+    option_members m(body, "");
+    std::optional<std::uint32_t> token;
+    if (m.get("token") != nullptr)
+        m.whole("token", token.emplace());
+    const json* const how_far = m.get("progress");
+    m.done();
+    if (how_far == nullptr)
+        m.wrong("progress", "must be given");
+    job_queue queue = c.of.queue;
+    queue.progress(id, token, *how_far);
+    co_return make_answer("", 204);
+}
+
 asio::awaitable<answer> extend_job(call& c) {
     c.at.allow({});
     const job_id id = parse_id(c.names[0]);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
+
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,7 +21,19 @@ struct request {
     std::string_view content_type;
     std::string_view idempotency_key;
     std::string_view last_event_id;
+    std::string_view if_none_match;
     std::string body;
+};
+
+/// A body that goes on as long as its client listens. Its connection ends with it.
+class body_stream {
+  public:
+    virtual ~body_stream() = default;
+
+    /// Waits for what is to be sent next and adds it to `pieces`. Nothing when there is no more, or
+    /// when the calling coroutine is cancelled.
+    virtual boost::asio::awaitable<void>
+    next(std::vector<std::shared_ptr<const std::string>>& pieces) = 0;
 };
 
 /// What is sent back.
@@ -31,6 +46,9 @@ struct answer {
     /// Called when the answer could not be handed to the client's connection: takes back what only
     /// this client could have made use of.
     std::function<void()> undelivered;
+
+    /// What follows `body`, and has no length. Empty: nothing.
+    std::shared_ptr<body_stream> stream;
 };
 
 } // namespace lifeguard::detail::web

@@ -14,6 +14,8 @@ constexpr auto table = std::to_array<route>({
     {"POST", "/v1/jobs", submit_jobs},
     {"GET", "/v1/jobs", list_jobs},
     {"DELETE", "/v1/jobs", remove_jobs},
+    {"POST", "/v1/jobs/retry", retry_jobs},
+    {"POST", "/v1/jobs/cancel", cancel_jobs},
     {"GET", "/v1/jobs/{id}", get_job},
     {"GET", "/v1/jobs/{id}/explain", explain_job},
     {"POST", "/v1/jobs/{id}/cancel", cancel_job},
@@ -22,6 +24,7 @@ constexpr auto table = std::to_array<route>({
     {"POST", "/v1/take", take_jobs},
     {"POST", "/v1/jobs/{id}/finish", finish_job},
     {"POST", "/v1/jobs/{id}/extend", extend_job},
+    {"POST", "/v1/jobs/{id}/progress", report_progress},
     {"GET", "/v1/queues", list_queues},
     {"GET", "/v1/queues/{queue}", get_queue},
     {"POST", "/v1/queues/{queue}/pause", pause_queue},
@@ -35,7 +38,17 @@ constexpr auto table = std::to_array<route>({
     {"GET", "/v1/workers/{pool}/{number}", get_worker},
     {"POST", "/v1/workers/{pool}/{number}/kill", kill_worker},
     {"GET", "/v1/tree", get_tree},
+    {"POST", "/v1/tree/restart", restart_child},
+    {"POST", "/v1/tree/kill", kill_child},
+    {"GET", "/v1/breakers", list_breakers},
+    {"POST", "/v1/breakers/{id}/{command}", control_breaker},
+    {"GET", "/v1/events", get_events},
+    {"GET", "/v1/history", get_history},
     {"GET", "/v1/version", get_version},
+    {"GET", "/v1/openapi.json", get_openapi},
+    {"GET", "/", get_page, true},
+    {"GET", "/dashboard/settings.json", get_page_settings, true},
+    {"GET", "/dashboard/{file}", get_page_file, true},
     {"GET", "/metrics", get_metrics},
     {"GET", "/healthz", get_health, true},
     {"GET", "/readyz", get_readiness, true},
@@ -53,7 +66,7 @@ bool matches(std::string_view pattern, const std::vector<std::string>& segments,
         if (i == segments.size())
             return false;
         const std::string& segment = segments[i++];
-        if (piece.front() == '{' && !segment.empty())
+        if (piece.starts_with('{') && !segment.empty())
             names.push_back(segment);
         else if (piece != segment)
             return false;
@@ -103,11 +116,12 @@ asio::awaitable<answer> respond(const api& a, request& r) {
     co_return to_answer(failed);
 }
 
-api::api(engine e, access_rules who)
+api::api(engine e, access_rules who, hub_limits limits)
     : served(std::move(e)),
       queue(served.queue()),
       time(queue.core()->shared().time),
       deadlines(queue.core()->shared().deadlines),
-      access(std::move(who)) {}
+      access(std::move(who)),
+      watch(std::make_shared<telemetry>(served, limits)) {}
 
 } // namespace lifeguard::detail::web

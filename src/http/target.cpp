@@ -16,6 +16,8 @@ int hex_digit(char c) noexcept {
 }
 
 std::string decode(std::string_view text, bool in_query) {
+    if (text.find_first_of(in_query ? "%+" : "%") == std::string_view::npos)
+        return std::string(text);
     std::string decoded;
     decoded.reserve(text.size());
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -54,6 +56,7 @@ target::target(std::string_view text) {
         throw refusal{400, "bad_target", "the request's target must be a path"};
     text = text.substr(0, text.find('#'));
     const std::size_t mark = text.find('?');
+    segments_.reserve(4);
     split(text.substr(1, mark == std::string_view::npos ? mark : mark - 1), '/',
           [&](std::string_view piece) { segments_.push_back(decode(piece, false)); });
     if (mark == std::string_view::npos || mark + 1 == text.size())

@@ -70,8 +70,13 @@ new_job new_job::from_text(std::string job_kind, std::string payload) {
     return job;
 }
 
-job_context::job_context(const detail::job_record& record, std::string_view worker) noexcept
-    : record_(record), worker_(worker), attempt_(record.attempt), delivery_(record.delivery) {}
+job_context::job_context(const detail::job_record& record, std::string_view worker,
+                         detail::queue_core* jobs) noexcept
+    : record_(record),
+      worker_(worker),
+      jobs_(jobs),
+      attempt_(record.attempt),
+      delivery_(record.delivery) {}
 
 job_context::~job_context() = default;
 

@@ -52,6 +52,8 @@ void queue_core::start(job_record& job) {
 }
 
 void queue_core::settle(job_record& job, job_outcome&& outcome, wake_list& wakes, bool asked_for) {
+    if (!progress_.empty())
+        progress_.erase(job.id);
     if (outcome.what == job_outcome::kind::completed) { // nearly always: nothing is moved about
         settlement s;
         s.state = job_state::completed;
@@ -63,6 +65,8 @@ void queue_core::settle(job_record& job, job_outcome&& outcome, wake_list& wakes
     }
     settlement s = decide(job, std::move(outcome));
     s.asked_for = asked_for;
+    if (s.failed && job.holder == nullptr) // a pool reports the attempts of its own workers
+        log_failed(job, s.error_text, wakes);
     store_->settle(job, std::move(s), wakes);
 }
 
@@ -216,6 +220,8 @@ void queue_core::job_finished(job_record& job, const settlement& s, wake_list& w
                                                       : counts.cancelled;
     ++counted;
     counts.failed += s.failed ? 1 : 0;
+    if (s.state == job_state::discarded)
+        log_discarded(job, wakes);
     answer(job, s.thrown, wakes);
     if (!job.queue->space_waiters.empty())
         grant_space(*job.queue, wakes);

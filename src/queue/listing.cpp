@@ -9,6 +9,51 @@ namespace {
 
 constexpr std::size_t limit_max = 1000;
 
+/// Looks at ids by how they begin.
+class id_prefix {
+  public:
+    explicit id_prefix(std::string_view text) {
+        if (text.size() > 36)
+            throw wrong();
+        std::size_t place = 0;
+        for (const char c : text) {
+            const bool dash = place == 8 || place == 13 || place == 18 || place == 23;
+            ++place;
+            if (dash != (c == '-'))
+                throw wrong();
+            if (!dash)
+                add(c);
+        }
+    }
+
+    bool matches(const job_id& id) const noexcept {
+        return (id.high() & high_mask_) == high_ && (id.low() & low_mask_) == low_;
+    }
+
+  private:
+    static error wrong() {
+        return {errc::invalid_option, "id_prefix: must be how an id begins: 0190a6f2-8c5e"};
+    }
+
+    void add(char c) {
+        const char lower = static_cast<char>(c | 0x20);
+        const bool letter = lower >= 'a' && lower <= 'f';
+        if (!letter && (c < '0' || c > '9'))
+            throw wrong();
+        const auto digit = static_cast<std::uint64_t>(letter ? lower - 'a' + 10 : c - '0');
+        const unsigned shift = 60 - 4 * (digits_ % 16);
+        (digits_ < 16 ? high_ : low_) |= digit << shift;
+        (digits_ < 16 ? high_mask_ : low_mask_) |= std::uint64_t{15} << shift;
+        ++digits_;
+    }
+
+    std::uint64_t high_ = 0;
+    std::uint64_t low_ = 0;
+    std::uint64_t high_mask_ = 0;
+    std::uint64_t low_mask_ = 0;
+    unsigned digits_ = 0;
+};
+
 /// How many jobs are looked at before somebody else may have the lock and the thread.
 constexpr std::size_t examined_max = 1000;
 
@@ -21,6 +66,7 @@ bool queue_core::list_some(const list_options& options, std::int64_t& after, job
     const kind_entry* const kind = known == kinds_.end() ? nullptr : known->second.get();
     if ((queue == nullptr && !options.queue.empty()) || (kind == nullptr && !options.kind.empty()))
         return false;
+    const id_prefix prefix(options.id_prefix);
     if (queue != nullptr && options.state && queue->count(*options.state) == 0)
         return false;
     std::size_t examined = 0;
@@ -31,7 +77,7 @@ bool queue_core::list_some(const list_options& options, std::int64_t& after, job
             return false;
         after = job.row;
         const bool listed = job.stored && (queue == nullptr || job.queue == queue) &&
-                            (kind == nullptr || job.kind == kind) &&
+                            (kind == nullptr || job.kind == kind) && prefix.matches(job.id) &&
                             (!options.state || job.state == *options.state);
         if (listed)
             page.jobs.push_back(summarize(job));

@@ -57,8 +57,10 @@ asio::awaitable<void> queue_core::set_pause(std::shared_ptr<queue_core> self, st
 
 void queue_core::pause_settled(pause_request& r, const std::exception_ptr& failed,
                                wake_list& wakes) {
-    if (!failed)
+    if (!failed) {
         apply_pause(*r.queue, r.paused, r.until, wakes);
+        log_pause(*r.queue, wakes);
+    }
     if (r.waiter == nullptr)
         return;
     r.waiter->error = failed;
@@ -93,8 +95,11 @@ void queue_core::apply_pause(queue_entry& queue, bool paused, std::int64_t until
 /// Ends the pauses whose time is over.
 void queue_core::end_pauses(wake_list& wakes) {
     for (std::size_t i = timed_pauses_.size(); i-- != 0;)
-        if (timed_pauses_[i]->paused_until <= at_.wall_ns())
-            apply_pause(*timed_pauses_[i], false, 0, wakes);
+        if (timed_pauses_[i]->paused_until <= at_.wall_ns()) {
+            queue_entry& queue = *timed_pauses_[i];
+            apply_pause(queue, false, 0, wakes);
+            log_pause(queue, wakes);
+        }
 }
 
 std::optional<std::int64_t> queue_core::next_pause_end() const noexcept {
@@ -108,6 +113,9 @@ void queue_core::set_draining(bool on) {
     wake_list wakes;
     {
         const std::lock_guard lock(runtime_->mutex);
+        if (draining_ != on)
+            log(log_level::info, on ? "draining" : "draining_ended",
+                on ? "new jobs are refused" : "new jobs are accepted again", {}, wakes);
         draining_ = on;
         if (on) // who waits for space need not wait any longer
             for (const auto& [_, queue] : queues_)

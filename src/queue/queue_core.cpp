@@ -57,7 +57,8 @@ queue_core::queue_core(std::shared_ptr<runtime> shared, queue_options options,
     : runtime_(std::move(shared)),
       options_(options),
       store_(std::move(store)),
-      random_(random_seed()) {
+      random_(random_seed()),
+      log_(runtime_->log) {
     validate(options_);
     if (options_.lease < std::chrono::seconds(1) || options_.lease > std::chrono::hours(24))
         options_.lease = queue_options().lease;

@@ -9,6 +9,7 @@
 #include <lifeguard/backoff.hpp>
 #include <lifeguard/handler.hpp>
 #include <lifeguard/job_queue.hpp>
+#include <lifeguard/log.hpp>
 
 #include <atomic>
 #include <deque>
@@ -164,6 +165,11 @@ class queue_core final : public store_listener,
     /// Makes a job that neither executes nor settles available; who asks waits for its change.
     void revive(job_record& job, wake_list& wakes);
 
+    /// An executing job says how far it is. False: this delivery is over. Takes the lock itself.
+    bool set_progress(const job_id& id, std::uint32_t delivery, std::string text);
+    /// The same of whoever executes it, or the holder of the token. Takes the lock itself.
+    void set_progress(const job_id& id, std::optional<std::uint32_t> token, std::string text);
+
     // --- who waits
 
     void add_taker(queue_entry& queue, taker& t);
@@ -279,6 +285,14 @@ class queue_core final : public store_listener,
     std::int64_t retry_due(unsigned attempt);
     void apply_pause(queue_entry& queue, bool paused, std::int64_t until, wake_list& wakes);
     bool list_some(const list_options& options, std::int64_t& after, job_page& page);
+
+    // queue_log.cpp
+    void log(log_level level, std::string_view event, std::string message,
+             std::vector<log_field> fields, wake_list& wakes);
+    void log_failed(const job_record& job, const std::string& why, wake_list& wakes);
+    void log_discarded(const job_record& job, wake_list& wakes);
+    void log_pause(const queue_entry& queue, wake_list& wakes);
+    void note_progress(const job_record& job, std::string text, wake_list& wakes);
     bool explain_takers(const job_record& job, job_explanation& e);
     wall_time wall_of(time_point t) const noexcept;
     void end_pauses(wake_list& wakes);
@@ -308,6 +322,9 @@ class queue_core final : public store_listener,
     std::shared_ptr<class upkeep_deadline> upkeep_;
     std::vector<queue_entry*> timed_pauses_; // paused, and this ends by itself
     bool draining_ = false;
+    const logger log_;
+    /// What executing jobs say of themselves: most say nothing.
+    std::unordered_map<job_id, std::string> progress_;
     time_point prune_after_ = time_point::min();
 };
 

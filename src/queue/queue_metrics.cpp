@@ -1,11 +1,24 @@
 #include "queue/queue_core.hpp"
 
+#include <algorithm>
+
 namespace lifeguard::detail {
 namespace {
 
 constexpr job_state all_states[] = {
     job_state::scheduled, job_state::available, job_state::executing, job_state::retryable,
     job_state::completed, job_state::cancelled, job_state::discarded};
+
+/// How long the job that comes first in its lane and priority, and has been there longest of those,
+/// can be taken already. Zero when there is none.
+duration age_of_oldest(const queue_entry& queue, time_point now) {
+    time_point oldest = now;
+    for (const auto& lane : queue.lanes)
+        for (const place_list& list : lane->by_priority)
+            if (!list.empty())
+                oldest = std::min(oldest, list.front().available_since);
+    return now - oldest;
+}
 
 } // namespace
 
@@ -55,6 +68,16 @@ void queue_core::describe_metrics(const queue_entry& queue) try {
                              const std::lock_guard lock(self->runtime_->mutex);
                              return entry->paused ? 1.0 : 0.0;
                          });
+    metrics_->make_gauge(
+        "lifeguard_queue_oldest_seconds", "How long the oldest available job has been available.",
+        {{"queue", queue.name}}, [weak = weak_from_this(), entry = &queue] {
+            const auto self = weak.lock();
+            if (!self)
+                return 0.0;
+            const time_point now = self->runtime_->time->now();
+            const std::lock_guard lock(self->runtime_->mutex);
+            return std::chrono::duration<double>(age_of_oldest(*entry, now)).count();
+        });
     for (const job_state state : all_states) {
         metrics_->make_gauge("lifeguard_jobs", "Jobs by state.",
                              {{"queue", queue.name}, {"state", std::string(name_of(state))}},

@@ -23,6 +23,9 @@ job_info queue_core::summarize(const job_record& job) const {
     if (is_final(job.state))
         info.finished_at = job.finished_at;
     info.waits_for_handler = job.state == job_state::available && job.kind->handlers == 0;
+    if (const auto said = progress_.find(job.id);
+        said != progress_.end() && job.state == job_state::executing)
+        info.progress = said->second;
     return info;
 }
 

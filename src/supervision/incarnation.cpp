@@ -89,36 +89,60 @@ void incarnation::post(F f) {
 void incarnation::post_launch() {
     const boost::intrusive_ptr<incarnation> self(this);
     rare_->own->when_gone([self] { self->context_is_gone(); });
-    rare_->own->post([self] { self->launch(); });
+    rare_->own->post([self] { launch(self); });
 }
 
-void incarnation::launch() {
-    const boost::intrusive_ptr<incarnation> self(this);
-    try {
-        asio::co_spawn(shell_->watched(executor(), *this), run(self), on_end(self));
-    } catch (...) {
-        over(std::current_exception());
-    }
+void incarnation::launch(boost::intrusive_ptr<incarnation> of) noexcept {
+    incarnation& self = *of;
+    const asio::any_io_executor where = self.shell_->watched(self.executor(), self);
+    asio::co_spawn(where, self.run(), on_end(std::move(of)));
 }
 
-// What leaves the child's coroutine is caught here, by its type, and goes no further: an exception
-// costs a microsecond for every frame it passes.
-asio::awaitable<void> incarnation::run(boost::intrusive_ptr<incarnation> self) {
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
-    try {
-        co_await self->call_start();
-    } catch (const exit_shutdown& e) {
-        self->set_end(child_end::kind::exit_shutdown, e.detail, std::current_exception());
-    } catch (const boost::system::system_error& e) {
-        self->set_end(e.code() == asio::error::operation_aborted ? child_end::kind::cancelled
-                                                                 : child_end::kind::failed,
-                      e.what(), std::current_exception());
-    } catch (const std::exception& e) {
-        self->set_end(child_end::kind::failed, e.what(), std::current_exception());
-    } catch (...) {
-        self->set_end(child_end::kind::failed, describe(std::current_exception()),
-                      std::current_exception());
-    }
+// The handler of the coroutine's end keeps this object, and is destroyed after the coroutine.
+asio::awaitable<void> incarnation::run() {
+    do {
+        // The filter and the flag may be what the incarnation before has left.
+        co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+        co_await asio::this_coro::throw_if_cancelled(true);
+        // What leaves the child's coroutine is caught here, by its type, and goes no further: an
+        // exception costs a microsecond for every frame it passes.
+        try {
+            co_await call_start();
+        } catch (const exit_shutdown& e) {
+            set_end(child_end::kind::exit_shutdown, e.detail, std::current_exception());
+        } catch (const boost::system::system_error& e) {
+            set_end(e.code() == asio::error::operation_aborted ? child_end::kind::cancelled
+                                                               : child_end::kind::failed,
+                    e.what(), std::current_exception());
+        } catch (const std::exception& e) {
+            set_end(child_end::kind::failed, e.what(), std::current_exception());
+        } catch (...) {
+            set_end(child_end::kind::failed, describe(std::current_exception()),
+                    std::current_exception());
+        }
+    } while (begins_again());
+}
+
+/// Tells that it has ended. True when it is to run again at once, as the child's next incarnation.
+bool incarnation::begins_again() {
+    if (!is_at_home())
+        return false;
+    over_ = true;
+    shell_->ended_here(*this);
+    return !over_; // it has been renewed
+}
+
+bool incarnation::renew() {
+    if (references_.load(std::memory_order_acquire) != 1 || renewals_ == renewals_max)
+        return false;
+    ++renewals_;
+    start_ = child_->start;
+    number_ = child_->incarnation;
+    waits_for_ready_ = child_->waits_for_ready;
+    is_temporary_ = child_->restart == restart_type::temporary;
+    stop_requested_.store(false, std::memory_order_relaxed);
+    over_ = false;
+    return true;
 }
 
 asio::awaitable<void> incarnation::call_start() {
@@ -157,7 +181,8 @@ void incarnation::set_end(child_end::kind what, std::string detail, std::excepti
 }
 
 void incarnation::over(const std::exception_ptr& thrown) {
-    over_ = true;
+    if (std::exchange(over_, true))
+        return; // has been told
     if (!is_at_home())
         rare_->own->when_gone({});
     if (thrown)

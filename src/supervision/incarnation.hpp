@@ -5,12 +5,14 @@
 #include <boost/asio/cancellation_signal.hpp>
 
 #include <atomic>
+#include <cstdint>
 
 namespace lifeguard::detail {
 
 /// One run of a child: its coroutine, the signal that cancels it, and what it knows of itself. Its
 /// coroutine keeps it, and it keeps its start function and the supervisor: what a coroutine
-/// uses outlives it, however long that is.
+/// uses outlives it, however long that is. When a child is restarted at once and nobody else
+/// remembers the run that ended, the same coroutine and object serve the next one.
 class incarnation {
   public:
     /// `own` is where it runs; empty: on its supervisor's strand.
@@ -29,8 +31,8 @@ class incarnation {
     bool waits_for_ready() const noexcept { return waits_for_ready_; }
     bool is_at_home() const noexcept { return !rare_ || !rare_->own; }
 
-    /// Starts the coroutine. On its executor.
-    void launch();
+    /// Starts the coroutine. On its executor. When memory ends here, so does the program.
+    static void launch(boost::intrusive_ptr<incarnation> of) noexcept;
     /// The same from elsewhere: it has an executor of its own.
     void post_launch();
 
@@ -45,6 +47,11 @@ class incarnation {
     /// How it ended. Once, when it has.
     child_end take_end();
 
+    /// Becomes the child's next incarnation, in the coroutine in which it has just ended. False,
+    /// and nothing has happened, when somebody else still knows what it was, or when it is time
+    /// that others get their turn.
+    bool renew();
+
   private:
     class on_end;
     friend void intrusive_ptr_add_ref(incarnation* i) noexcept;
@@ -52,7 +59,11 @@ class incarnation {
 
     template <typename F>
     void post(F f);
-    static asio::awaitable<void> run(boost::intrusive_ptr<incarnation> self);
+    /// How many incarnations in a row one coroutine may serve without leaving the strand.
+    static constexpr unsigned renewals_max = 4;
+
+    asio::awaitable<void> run();
+    bool begins_again();
     asio::awaitable<void> call_start();
     void set_end(child_end::kind what, std::string detail = {}, std::exception_ptr cause = {});
     void over(const std::exception_ptr& thrown);
@@ -60,7 +71,7 @@ class incarnation {
 
     const std::shared_ptr<supervisor::shell> shell_;
     const boost::intrusive_ptr<shell_child> child_;
-    const boost::intrusive_ptr<shared_start> start_; // the child may get another one meanwhile
+    boost::intrusive_ptr<shared_start> start_; // the child may get another one meanwhile
     /// What most incarnations do not have, most of the time: they cost memory by the million.
     struct rare {
         std::shared_ptr<guarded_executor> own; ///< from the beginning, or never
@@ -69,11 +80,12 @@ class incarnation {
     std::unique_ptr<rare> rare_;
     asio::cancellation_signal signal_; // touched on the executor only
     std::atomic<unsigned> references_ = 0;
-    const unsigned number_;
-    const bool waits_for_ready_;
-    const bool is_temporary_;
+    unsigned number_;
+    bool waits_for_ready_;
+    bool is_temporary_;
     std::atomic<bool> stop_requested_ = false;
-    bool over_ = false; // on the executor only
+    bool over_ = false; // on the executor only, as what follows
+    std::uint8_t renewals_ = 0;
 };
 
 } // namespace lifeguard::detail

@@ -21,12 +21,12 @@ supervisor_core::~supervisor_core() { clear(); }
 
 // ---- the children
 
-bool supervisor_core::add(child_ptr child) {
+bool supervisor_core::add(child_ptr child, bool first) {
     if (!index_.insert(indexed_child(*child)).second)
         return false;
     if (child->type == child_type::supervisor)
         ++supervisors_;
-    children_.push_back(*child.detach());
+    children_.insert(first ? children_.begin() : children_.end(), *child.detach());
     return true;
 }
 

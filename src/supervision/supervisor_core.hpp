@@ -42,7 +42,7 @@ class supervisor_core {
     supervisor_core& operator=(const supervisor_core&) = delete;
 
     /// Adds a child of the initial list. False when its id is taken.
-    bool add(child_ptr child);
+    bool add(child_ptr child, bool first = false);
     /// What the children of a simple_one_for_one supervisor are made of. Before anything else.
     void set_template(child_ptr spec) { template_ = std::move(spec); }
 

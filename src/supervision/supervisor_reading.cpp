@@ -129,6 +129,9 @@ supervisor::shell::sketch supervisor::shell::draw() const {
     sketch drawn;
     const supervisor_options& o = core_.options();
     drawn.top.name = name_;
+    drawn.top.is_supervisor = true;
+    drawn.top.by = detail::tree_node::rules{name_of(o.strategy), o.intensity, o.period,
+                                            core_.restarts_left(now_)};
     drawn.top.about =
         std::string(name_of(o.strategy)) + ", " + detail::describe_intensity(o.intensity, o.period);
     if (const unsigned left = core_.restarts_left(now_); left != o.intensity)
@@ -144,7 +147,11 @@ supervisor::shell::sketch supervisor::shell::draw() const {
             state.append(", incarnation ").append(std::to_string(child.incarnation));
         detail::tree_node node;
         node.name = child.id;
-        node.about = child.type == child_type::supervisor || nested ? "supervisor" : "worker";
+        node.is_supervisor = child.type == child_type::supervisor || nested != nullptr;
+        node.about = node.is_supervisor ? "supervisor" : "worker";
+        node.state = name_of(now);
+        node.incarnation = child.incarnation;
+        node.restarts = child.restarts;
         if (nested)
             drawn.below.push_back({drawn.top.children.size(), *nested, std::move(state)});
         else
@@ -152,6 +159,20 @@ supervisor::shell::sketch supervisor::shell::draw() const {
         drawn.top.children.push_back(std::move(node));
     }
     return drawn;
+}
+
+asio::awaitable<std::optional<supervisor>> supervisor::shell::nested(std::shared_ptr<shell> self,
+                                                                     std::string id) {
+    const auto found = std::make_shared<std::optional<supervisor>>();
+    std::function<void(shell&)> reader = [found, id = std::move(id)](shell& s) {
+        const detail::supervised_child* child = s.core_.find(id);
+        if (child == nullptr)
+            throw s.error_about(errc::not_found, id);
+        if (const supervisor* of = static_cast<const shell_child*>(child)->nested_supervisor())
+            *found = *of;
+    };
+    co_await read(std::move(self), std::move(reader));
+    co_return std::move(*found);
 }
 
 asio::awaitable<detail::tree_node> supervisor::shell::tree(std::shared_ptr<shell> self) {
@@ -178,6 +199,7 @@ asio::awaitable<detail::tree_node> supervisor::shell::tree(std::shared_ptr<shell
             auto below = co_await tree(gap.of.shell_);
             line.about += ", " + below.about;
             line.children = std::move(below.children);
+            line.by = below.by;
         } catch (const error& e) {
             if (e.code() != errc::no_such_supervisor) // it may have ended meanwhile
                 throw;

@@ -155,6 +155,10 @@ void supervisor::shell::add(child_spec spec) {
         core_.add(std::move(child));
 }
 
+bool supervisor::shell::add_first(child_spec spec) {
+    return core_.add(detail::child_ptr(new shell_child(std::move(spec))), true);
+}
+
 asio::any_io_executor supervisor::shell::watched(const asio::any_io_executor& executor,
                                                  const incarnation& of) const {
     if (!watchdog_)
@@ -169,19 +173,27 @@ asio::any_io_executor supervisor::shell::watched(const asio::any_io_executor& ex
 
 // ---- what happens
 
-void supervisor::shell::started(incarnation& of, std::any info) {
-    auto news = [of = incarnation_ptr(&of), info = std::move(info)](shell& self) mutable {
-        self.started_here(*of, std::move(info));
-    };
-    on_strand(std::move(news), 0); // the next sibling does not start inside this one
-}
-
-void supervisor::shell::started_here(incarnation& of, std::any info) {
+void supervisor::shell::take_start(incarnation& of, std::any info) {
     shell_child& child = of.child();
     if (child.current == &of && child.now == detail::supervised_child::phase::starting)
         child.announce(name_, info);
     look_for_observers(); // its start function may have subscribed
     core_.started(child, of.number(), std::move(info), now_);
+}
+
+// The next sibling does not start inside this one: no launches here.
+void supervisor::shell::started(incarnation& of, std::any info) {
+    auto news = [of = incarnation_ptr(&of), info = std::move(info)](shell& self) mutable {
+        self.take_start(*of, std::move(info));
+    };
+    on_strand(std::move(news), 0);
+}
+
+void supervisor::shell::started_here(incarnation& of, std::any info) {
+    if (launching_) // within a step
+        take_start(of, std::move(info));
+    else
+        step([&](shell& self) { self.take_start(of, std::move(info)); }, 0);
 }
 
 void supervisor::shell::is_nested(incarnation& of, std::any info, supervisor nested) {
@@ -201,19 +213,28 @@ void supervisor::shell::is_nested(incarnation& of, std::any info, supervisor nes
     });
 }
 
-void supervisor::shell::ended(incarnation& of) {
-    auto news = [of = incarnation_ptr(&of)](shell& self) {
-        shell_child& child = of->child();
-        if (child.current == of)
-            child.let_go();
-        else
-            self.abandoned_.erase(of);
-        self.core_.ended(child, of->number(), of->take_end(), self.now_);
-    };
-    if (of.is_at_home())
-        step(news);
+void supervisor::shell::take_end(incarnation& of) {
+    shell_child& child = of.child();
+    if (child.current == &of)
+        child.let_go();
     else
-        on_strand(std::move(news));
+        abandoned_.erase(incarnation_ptr(&of));
+    core_.ended(child, of.number(), of.take_end(), now_);
+}
+
+void supervisor::shell::ended(incarnation& of) {
+    on_strand([of = incarnation_ptr(&of)](shell& self) { self.take_end(*of); });
+}
+
+void supervisor::shell::ended_here(incarnation& of) {
+    if (!watchdog_) // a watch names the incarnation for which it was made
+        renewable_ = &of;
+    step([&of](shell& self) { self.take_end(of); });
+    if (std::exchange(launching_, false)) { // it has ended while it was being launched
+        perform_actions();
+        launching_ = true;
+    }
+    renewable_ = nullptr;
 }
 
 void supervisor::shell::deadline_passed(const detail::child_ptr& child, std::uint64_t deadline) {
@@ -237,17 +258,21 @@ void supervisor::shell::request_force() {
 
 void supervisor::shell::carry_out(unsigned launches) noexcept {
     carrying_out_ = true;
-    do {
-        while (core_.has_actions()) {
-            core_.take_actions(actions_);
-            for (detail::supervisor_action& a : actions_)
-                std::visit([this](auto& what) { perform(what); }, a);
-            actions_.clear();
-        }
-    } while (launch_next(launches));
+    do
+        perform_actions();
+    while (launch_next(launches));
     carrying_out_ = false;
     const std::lock_guard lock(mutex_);
     figures_ = core_.figures();
+}
+
+void supervisor::shell::perform_actions() noexcept {
+    while (core_.has_actions()) {
+        core_.take_actions(actions_);
+        for (detail::supervisor_action& a : actions_)
+            std::visit([this](auto& what) { perform(what); }, a);
+        actions_.clear();
+    }
 }
 
 /// Starts a child that runs on this strand: here, once all is decided and done, because a turn of
@@ -260,15 +285,29 @@ bool supervisor::shell::launch_next(unsigned& launches) {
         post([](shell&) {}); // goes on there
         return false;
     }
-    const incarnation_ptr next = std::move(launches_.front());
+    incarnation_ptr next = std::move(launches_.front());
     launches_.pop_front();
-    next->launch();
+    launching_ = true;
+    incarnation::launch(std::move(next));
+    launching_ = false;
+    return true;
+}
+
+/// Lets the coroutine in which a child has just ended run the next incarnation, too.
+bool supervisor::shell::renew(shell_child& child) {
+    if (renewable_ == nullptr || &renewable_->child() != &child ||
+        child.own_executor() != nullptr || !renewable_->renew())
+        return false;
+    child.current = std::exchange(renewable_, nullptr);
     return true;
 }
 
 void supervisor::shell::perform(detail::action::spawn& a) {
     shell_child& child = of_shell(a.child);
     try {
+        child.claim_name(names_);
+        if (renew(child))
+            return;
         std::shared_ptr<detail::guarded_executor> own;
         if (child.own_executor() != nullptr) {
             auto strand = child.own_executor()->strand();
@@ -276,7 +315,6 @@ void supervisor::shell::perform(detail::action::spawn& a) {
                 throw error(errc::stopped, "the context of the child's executor was destroyed");
             own = detail::guarded_executor::make(std::move(strand));
         }
-        child.claim_name(names_);
         child.current.reset(new incarnation(
             shared_from_this(), boost::intrusive_ptr<shell_child>(&child), std::move(own)));
         if (child.current->is_at_home())

@@ -104,6 +104,8 @@ class supervisor::shell final : public detail::context_bound,
 
     /// Adds a validated child, or sets the template, before anything runs.
     void add(child_spec spec);
+    /// The same in front of the others; false when there is one of that id. Not with a template.
+    bool add_first(child_spec spec);
 
     const asio::any_io_executor& executor() const noexcept { return home_->get(); }
     const std::string& name() const noexcept { return name_; }
@@ -129,6 +131,10 @@ class supervisor::shell final : public detail::context_bound,
                                              supervisor_options options,
                                              std::vector<child_spec> children);
     static asio::awaitable<detail::tree_node> tree(std::shared_ptr<shell> self);
+    /// The supervisor that a child is now; empty when it is none of ours, or does not run. Throws
+    /// `not_found`.
+    static asio::awaitable<std::optional<supervisor>> nested(std::shared_ptr<shell> self,
+                                                             std::string id);
 
     void request_stop();
     void request_force();
@@ -140,10 +146,13 @@ class supervisor::shell final : public detail::context_bound,
 
     // News from incarnations, on their executors; `started` on any thread.
     void started(detail::incarnation& of, std::any info);
-    /// The same within a step: of one that runs on this strand and is just being launched.
+    /// The same of one that runs on this strand and is just being launched or renewed.
     void started_here(detail::incarnation& of, std::any info);
     void is_nested(detail::incarnation& of, std::any info, supervisor nested);
     void ended(detail::incarnation& of);
+    /// The same of one that runs on this strand, within its coroutine. When the child is restarted
+    /// at once this may renew it.
+    void ended_here(detail::incarnation& of);
     void deadline_passed(const detail::child_ptr& child, std::uint64_t deadline);
 
     void context_shutdown() noexcept override;
@@ -175,7 +184,11 @@ class supervisor::shell final : public detail::context_bound,
     /// Half of what was decided would leave children that nobody knows of: no exception gets out,
     /// and when memory ends here, so does the program.
     void carry_out(unsigned launches) noexcept;
+    void perform_actions() noexcept;
     bool launch_next(unsigned& launches);
+    void take_start(detail::incarnation& of, std::any info);
+    void take_end(detail::incarnation& of);
+    bool renew(detail::shell_child& child);
     void perform(detail::action::spawn& a);
     void perform(detail::action::request_stop& a);
     void perform(detail::action::force& a);
@@ -221,7 +234,9 @@ class supervisor::shell final : public detail::context_bound,
     std::function<void()> when_stopping_;
     detail::supervisor_actions actions_;
     bool carrying_out_ = false;
+    bool launching_ = false;                       // meanwhile
     std::deque<detail::incarnation_ptr> launches_; // of children that run on this strand
+    detail::incarnation* renewable_ = nullptr;     // what has just ended, in its coroutine
     time_point now_;                               // of the current step
     detail::action::finished outcome_;
     std::unordered_map<const void*, std::shared_ptr<child_deadline>> armed_; // by child

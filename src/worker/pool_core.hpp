@@ -54,6 +54,8 @@ struct worker final : idle_hook, lease_holder {
     std::uint64_t processed = 0;
     std::uint64_t failed = 0;
     std::uint64_t acked = 0;
+    std::string last_error; ///< of an attempt, cut
+    std::optional<wall_time> last_error_at;
 
     bool keeps_any() const noexcept { return !local.empty() || !bound.empty(); }
     std::size_t load() const noexcept { return busy + assigned(); }

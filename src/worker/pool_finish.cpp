@@ -100,6 +100,11 @@ void pool_core::count_attempt(worker& w, const lane& l, const job_outcome& outco
     const bool completed = outcome.what == job_outcome::kind::completed;
     w.processed += completed ? 1 : 0;
     w.failed += failed ? 1 : 0;
+    if (failed) {
+        constexpr std::size_t text_max = 500;
+        w.last_error.assign(outcome.text, 0, text_max);
+        w.last_error_at = jobs_->clock().wall;
+    }
     if (completed || failed)
         metrics_->ran(jobs_->clock().now - l.started_at, failed);
     if (failed || outcome.what == job_outcome::kind::revoked)

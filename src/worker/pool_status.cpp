@@ -65,6 +65,8 @@ worker_status pool_core::describe(const worker& w) {
     s.processed = w.processed;
     s.failed = w.failed;
     s.acked = w.acked;
+    s.last_error = w.last_error;
+    s.last_error_at = w.last_error_at;
     s.breaker_opened = breaker.opened_total();
     s.breaker_successes = breaker.counts().successes;
     for (const auto& l : w.lanes)

@@ -49,6 +49,13 @@ std::optional<reply> take_reply(std::string& text) {
     return r;
 }
 
+web::hub_limits limits_of(const http_options& o) {
+    web::hub_limits l;
+    l.events_max = o.events_max;
+    l.streams_max = o.streams_max;
+    return l;
+}
+
 std::vector<child_spec> template_of(std::shared_ptr<const web::connection_context> context,
                                     const asio::any_io_executor& on) {
     child_spec one("connection", [context](const child_context& child, const std::any& socket) {
@@ -133,7 +140,9 @@ http_rig::http_rig(test_context& context, http_options options, engine_options o
       app(ctx.executor(), with_time(std::move(of), ctx)),
       running_(ctx.spawn(app.run())),
       context_(std::make_shared<web::connection_context>(
-          web::api(app, web::access_rules{options.token, options.hosts}), options)),
+          web::api(app, web::access_rules{options.token, options.hosts, options.dashboard},
+                   limits_of(options)),
+          options)),
       connections_(ctx.executor(), options_of(ctx), template_of(context_, ctx.executor())),
       serving_(ctx.spawn(connections_.run())) {
     ctx.settle();
@@ -142,12 +151,19 @@ http_rig::http_rig(test_context& context, http_options options, engine_options o
 http_rig::~http_rig() noexcept(false) {
     if (ctx.is_cut())
         return;
+    if (sampling_)
+        sampling_->cancel(asio::cancellation_type::total);
     connections_.request_stop();
     app.request_stop();
     ctx.settle();
     ctx.advance(10s);
     BOOST_TEST(running_.ready());
     BOOST_TEST(serving_.ready());
+}
+
+void http_rig::start_samples() {
+    sampling_ = ctx.spawn(web::sampler::run(watch().samples));
+    ctx.settle();
 }
 
 client http_rig::connect() {

@@ -7,6 +7,7 @@
 #include <lifeguard/supervisor.hpp>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,6 +74,12 @@ class http_rig {
 
     std::size_t connections() const;
 
+    detail::web::telemetry& watch() const { return *context_->served.watch; }
+    /// Samples now, and every second from now on.
+    void start_samples();
+    /// What the server itself does when it is told to stop.
+    void stop_connections() { connections_.request_stop(); }
+
     test_context& ctx;
     engine app;
 
@@ -81,6 +88,7 @@ class http_rig {
     std::shared_ptr<detail::web::connection_context> context_;
     supervisor connections_;
     test_future<void> serving_;
+    std::optional<test_future<void>> sampling_;
 };
 
 } // namespace lifeguard::test

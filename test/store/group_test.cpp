@@ -42,6 +42,12 @@ LIFEGUARD_TEST(what_waits_is_stored_in_one_transaction) {
     BOOST_TEST(q.counts() == "available 256");
     BOOST_TEST(metric(q, "lifeguard_store_groups_total") <= before + 2);
     BOOST_TEST(metric(q, "lifeguard_store_changes_total") == 256);
+    // Of a histogram it is how often it observed.
+    const double groups = metric(q, "lifeguard_store_groups_total");
+    BOOST_TEST(metric(q, "lifeguard_store_commit_changes") == groups);
+    BOOST_TEST(metric(q, "lifeguard_store_commit_seconds") == groups);
+    const std::string all = q.queue.core()->shared().metrics->to_prometheus();
+    BOOST_TEST(all.find("lifeguard_store_commit_changes_sum 256\n") != std::string::npos);
     BOOST_TEST(s.ask("SELECT count(*) FROM jobs") == "256");
 }
 

@@ -125,6 +125,14 @@ void sqlite_job_store::make_metrics() {
     read("lifeguard_store_changes_total", "Changes in them.", writer_.counts.changes);
     read("lifeguard_store_failed_groups_total", "Transactions that failed.",
          writer_.counts.failed_groups);
+    histogram& sizes = metrics_->make_histogram(
+        "lifeguard_store_commit_changes", "Changes in each transaction that was stored.", {},
+        {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096});
+    histogram& times = metrics_->make_histogram(
+        "lifeguard_store_commit_seconds",
+        "How long each transaction's COMMIT took, with its sync to the disk.", {},
+        {0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5});
+    writer_.observe(sizes, times);
 }
 
 } // namespace lifeguard::detail

@@ -139,7 +139,7 @@ std::exception_ptr writer::try_to_write(const std::vector<change*>& changes,
         for (const change* c : changes)
             rows_.write(*c);
         rows_.trim(trims);
-        whole.commit();
+        commit(whole, changes.size());
         rows_.committed();
         trims.clear();
         return nullptr;
@@ -147,6 +147,15 @@ std::exception_ptr writer::try_to_write(const std::vector<change*>& changes,
         rows_.rolled_back(); // the transaction has been by now
         return std::current_exception();
     }
+}
+
+void writer::commit(transaction& whole, std::size_t changes) {
+    const time_point begun = disk_clock_->now();
+    whole.commit();
+    if (times_ == nullptr)
+        return;
+    times_->observe(disk_clock_->now() - begun);
+    sizes_->observe(static_cast<double>(changes));
 }
 
 /// The group as a whole could not be stored: saves what can be.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "store/sqlite/job_rows.hpp"
+#include <lifeguard/metrics.hpp>
 
 #include <atomic>
 #include <condition_variable>
@@ -24,6 +25,13 @@ class writer {
     ~writer();
     writer(const writer&) = delete;
     writer& operator=(const writer&) = delete;
+
+    /// Where transactions that were stored are observed: the changes in each, and how long its
+    /// COMMIT took, which is the disk's time. Before `start`; both outlive the writer.
+    void observe(histogram& sizes, histogram& times) noexcept {
+        sizes_ = &sizes;
+        times_ = &times;
+    }
 
     void start();
 
@@ -62,6 +70,7 @@ class writer {
     void write(group& changes, std::vector<trimmed_row>& trims);
     std::exception_ptr try_to_write(const std::vector<change*>& changes,
                                     std::vector<trimmed_row>& trims);
+    void commit(transaction& whole, std::size_t changes);
     void write_apart(group& changes, std::vector<trimmed_row>& trims,
                      const std::exception_ptr& why);
     void keep_log_short();
@@ -86,6 +95,10 @@ class writer {
     static constexpr int log_pages_step = 250; ///< likewise, while a reader prevents it
     int log_limit_ = log_pages_max;            // of the writer's thread only
 
+    /// The disk takes its time, whatever the engine's clock says.
+    const std::shared_ptr<time_source> disk_clock_ = real_time_source();
+    histogram* sizes_ = nullptr;
+    histogram* times_ = nullptr;
     std::uint64_t drained_ = 0; // groups that `drain` knows of
 
     std::thread thread_;
