@@ -95,8 +95,8 @@ class job_store {
     /// The index has forgotten jobs that were too old, or too much.
     virtual void pruned() {}
 
-    /// Whether other engines have jobs of the same queues: then the index holds those only that this
-    /// engine has fetched, has finished, or has submitted; the last as `away` while others may have
+    /// Whether other engines have jobs of the same queues: then the index holds those only that
+    /// this engine has fetched, finished or submitted; the last as `away` while others may have
     /// them.
     virtual bool is_shared() const noexcept { return false; }
     /// Somebody takes from the queue now, or does no longer; or the queue has been paused or

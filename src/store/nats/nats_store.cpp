@@ -62,7 +62,7 @@ nats_store_options checked(nats_store_options o) {
 }
 
 std::string new_engine_id() {
-    return job_id_generator().next(std::chrono::system_clock::now()).to_string();
+    return job_id_generator().next(real_time_source()->wall_now()).to_string();
 }
 
 } // namespace
