@@ -15,10 +15,9 @@
 if(CMAKE_SCRIPT_MODE_FILE)
     # Makes the source: cmake -DOUT=... -DNAME=... -DBASE=... -DFILES=a;b -P embed.cmake
     set(types
-        ".html=text/html; charset=utf-8" ".css=text/css; charset=utf-8"
-        ".js=text/javascript; charset=utf-8" ".mjs=text/javascript; charset=utf-8"
+        ".html=text/html" ".css=text/css" ".js=text/javascript" ".mjs=text/javascript"
         ".json=application/json" ".map=application/json" ".svg=image/svg+xml" ".png=image/png"
-        ".ico=image/x-icon" ".woff2=font/woff2" ".txt=text/plain; charset=utf-8"
+        ".ico=image/x-icon" ".woff2=font/woff2" ".txt=text/plain"
         ".webmanifest=application/manifest+json")
     set(arrays "")
     set(table "")
@@ -39,6 +38,9 @@ if(CMAKE_SCRIPT_MODE_FILE)
                 set(type "${CMAKE_MATCH_1}")
             endif()
         endforeach()
+        if(type MATCHES "^text/") # a semicolon would end the item of the list above
+            string(APPEND type "; charset=utf-8")
+        endif()
         string(APPEND arrays "constexpr char bytes_${number}[] = {\n    ${bytes}'\\0'};\n\n")
         string(APPEND table
             "    {\"${path}\", \"${type}\", {bytes_${number}, sizeof bytes_${number} - 1}, \"${hash}\"},\n")

@@ -10,6 +10,13 @@
 
 namespace lifeguard {
 
+/// What the web page at / may do. Whatever it may, its data need the token when there is one.
+enum class dashboard_mode {
+    on,        ///< look and act
+    read_only, ///< look: what any page asks for that would change something is refused with 403
+    off,       ///< it is not there
+};
+
 /// Validated by the server's constructor; the error names the field.
 struct http_options {
     /// Where it listens: an address of this machine, and a port; 0 takes any free one. Any other
@@ -23,6 +30,10 @@ struct http_options {
     /// Names, besides those of loopback, that clients without a token may call this server by (the
     /// Host header). Without them a page of another site could reach it under a name of its own.
     std::vector<std::string> hosts;
+
+    /// The web page that shows the engine; docs/dashboard.md describes it. Programs are not
+    /// concerned: they are told from pages by the header Origin. Defaults to on.
+    dashboard_mode dashboard = dashboard_mode::on;
 
     /// Limits of requests: bytes of the first line, of all header fields, how many of those, and
     /// bytes of the body. Default to 8 KiB, 16 KiB, 100 and 1 MiB.

@@ -16,6 +16,7 @@
 #include <charconv>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <thread>
 
 namespace lifeguard::cli {
@@ -26,6 +27,7 @@ struct serve_options {
     std::string store = "sqlite:lifeguard.db";
     std::string options_file;
     std::string token_file;
+    dashboard_mode dashboard = dashboard_mode::on;
     unsigned threads = 1;
     bool demo = false;
     bool store_given = false;
@@ -114,6 +116,7 @@ class service {
         http_options options;
         set_address(options, o.listen);
         options.token = token_of(o.token_file);
+        options.dashboard = o.dashboard;
         return options;
     }
 
@@ -181,6 +184,12 @@ void add_serve(CLI::App& program, action& chosen) {
         ->each([o](const std::string&) { o->store_given = true; });
     serve->add_option("--options", o->options_file, "Pools and queues, as docs/configuration.md");
     serve->add_option("--token", o->token_file, "A file with the token that clients must show");
+    serve->add_option("--dashboard", o->dashboard, "The web page: on, read-only or off")
+        ->transform(CLI::CheckedTransformer(
+            std::map<std::string, dashboard_mode>{{"on", dashboard_mode::on},
+                                                  {"read-only", dashboard_mode::read_only},
+                                                  {"off", dashboard_mode::off}}))
+        ->option_text("on|read-only|off [on]");
     serve->add_option("--threads", o->threads, "Threads that run the engine")
         ->check(CLI::Range(1U, 256U))
         ->capture_default_str();

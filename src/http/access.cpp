@@ -54,6 +54,9 @@ std::optional<answer> refused(const access_rules& rules, const request& r, bool 
     if (!r.origin.empty() && !same_origin(r))
         return to_answer(
             refusal{403, "forbidden_origin", "pages of other sites may not ask", "Origin"});
+    if (!r.origin.empty() && rules.dashboard == dashboard_mode::read_only && r.method != "GET" &&
+        r.method != "HEAD")
+        return to_answer(refusal{403, "read_only", "pages may only look at this server", "Origin"});
     if (open || rules.token.empty())
         return std::nullopt;
     const bool bears = r.authorization.size() > bearer.size() &&

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "http/message.hpp"
+#include <lifeguard/http_server.hpp>
 
 #include <optional>
 #include <string>
@@ -16,6 +17,9 @@ struct access_rules {
     /// token any other is refused: a page of another site that has its name resolve to 127.0.0.1
     /// (DNS rebinding) comes with that name.
     std::vector<std::string> hosts;
+    /// Read only: what a page in a browser asks, it may only look at. Browsers say with everything
+    /// that could change something which page asks (Origin); no page can leave that out.
+    dashboard_mode dashboard = dashboard_mode::on;
 };
 
 /// Why the request is refused; empty when it may be answered. `open`: the path needs no token.

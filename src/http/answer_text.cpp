@@ -2,6 +2,8 @@
 
 #include <boost/beast/http/status.hpp>
 
+#include <algorithm>
+
 namespace lifeguard::detail::web {
 namespace {
 
@@ -24,11 +26,13 @@ std::string head_text(const answer& a, unsigned version, bool keep_alive) {
         add_field(text, "Connection", "keep-alive");
     if (!keep_alive && version != 10)
         add_field(text, "Connection", "close");
-    add_field(text, "Cache-Control", "no-store");
+    if (std::none_of(a.fields.begin(), a.fields.end(),
+                     [](const auto& field) { return field.first == "Cache-Control"; }))
+        add_field(text, "Cache-Control", "no-store");
     add_field(text, "X-Content-Type-Options", "nosniff");
     for (const auto& [name, value] : a.fields)
         add_field(text, name, value);
-    if (a.status != 204) {
+    if (a.status != 204 && a.status != 304) {
         add_field(text, "Content-Type", a.content_type);
         if (!a.stream)
             add_field(text, "Content-Length", std::to_string(a.body.size()));

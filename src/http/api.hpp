@@ -62,6 +62,10 @@ asio::awaitable<answer> control_breaker(call& c);
 asio::awaitable<answer> get_events(call& c);
 asio::awaitable<answer> get_history(call& c);
 
+asio::awaitable<answer> get_page(call& c);
+asio::awaitable<answer> get_page_settings(call& c);
+asio::awaitable<answer> get_page_file(call& c);
+
 asio::awaitable<answer> get_metrics(call& c);
 asio::awaitable<answer> get_health(call& c);
 asio::awaitable<answer> get_readiness(call& c);

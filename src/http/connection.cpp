@@ -219,6 +219,7 @@ class connection {
         r.content_type = view(h[http::field::content_type]);
         r.idempotency_key = view(h["Idempotency-Key"]);
         r.last_event_id = view(h["Last-Event-ID"]);
+        r.if_none_match = view(h[http::field::if_none_match]);
         return r;
     }
 

@@ -68,7 +68,8 @@ class http_server::core {
         : executor_(detail::below_strand(executor)),
           acceptor_(executor_),
           context_(std::make_shared<web::connection_context>(
-              web::api(std::move(served), web::access_rules{options.token, options.hosts},
+              web::api(std::move(served),
+                       web::access_rules{options.token, options.hosts, options.dashboard},
                        limits_of(options)),
               std::move(options))) {
         const http_options& o = context_->options;

@@ -21,6 +21,7 @@ struct request {
     std::string_view content_type;
     std::string_view idempotency_key;
     std::string_view last_event_id;
+    std::string_view if_none_match;
     std::string body;
 };
 

@@ -46,6 +46,9 @@ constexpr auto table = std::to_array<route>({
     {"GET", "/v1/history", get_history},
     {"GET", "/v1/version", get_version},
     {"GET", "/v1/openapi.json", get_openapi},
+    {"GET", "/", get_page, true},
+    {"GET", "/dashboard/settings.json", get_page_settings, true},
+    {"GET", "/dashboard/{file}", get_page_file, true},
     {"GET", "/metrics", get_metrics},
     {"GET", "/healthz", get_health, true},
     {"GET", "/readyz", get_readiness, true},
@@ -63,7 +66,7 @@ bool matches(std::string_view pattern, const std::vector<std::string>& segments,
         if (i == segments.size())
             return false;
         const std::string& segment = segments[i++];
-        if (piece.front() == '{' && !segment.empty())
+        if (piece.starts_with('{') && !segment.empty())
             names.push_back(segment);
         else if (piece != segment)
             return false;

@@ -140,7 +140,8 @@ http_rig::http_rig(test_context& context, http_options options, engine_options o
       app(ctx.executor(), with_time(std::move(of), ctx)),
       running_(ctx.spawn(app.run())),
       context_(std::make_shared<web::connection_context>(
-          web::api(app, web::access_rules{options.token, options.hosts}, limits_of(options)),
+          web::api(app, web::access_rules{options.token, options.hosts, options.dashboard},
+                   limits_of(options)),
           options)),
       connections_(ctx.executor(), options_of(ctx), template_of(context_, ctx.executor())),
       serving_(ctx.spawn(connections_.run())) {

@@ -1,0 +1,89 @@
+// Requests to the server. The token lives in this tab's session storage and in a header.
+
+const KEY = "lifeguard.token";
+let token = sessionStorage.getItem(KEY) ?? "";
+let asking = null;
+let prompt_ = async () => "";
+
+export class ApiError extends Error {
+  constructor(status, code, message, where) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.where = where;
+  }
+}
+
+/** `ask(wrong)` shows the prompt and resolves to a token; `wrong`: one was refused. */
+export function onTokenNeeded(ask) { prompt_ = ask; }
+export const hasToken = () => token !== "";
+
+export function forgetToken() {
+  token = "";
+  sessionStorage.removeItem(KEY);
+}
+
+async function newToken(refused) {
+  if (refused !== token) return; // somebody has asked meanwhile
+  asking ??= prompt_(token !== "").then((t) => {
+    token = t;
+    sessionStorage.setItem(KEY, t);
+  }).finally(() => { asking = null; });
+  await asking;
+}
+
+async function failure(response) {
+  let body = {};
+  try {
+    body = await response.json();
+  } catch { /* not ours: the status says enough */ }
+  return new ApiError(response.status, body.code ?? "", body.message ?? `status ${response.status}`, body.where ?? "");
+}
+
+/** The response, when the server agreed. Throws ApiError otherwise; status 0: it was not reached. */
+export async function ask(method, path, { body, signal, headers = {} } = {}) {
+  for (;;) {
+    const used = token;
+    const all = { ...headers };
+    if (used) all.Authorization = `Bearer ${used}`;
+    if (body !== undefined) all["Content-Type"] = "application/json";
+    let response;
+    try {
+      response = await fetch(path, { method, headers: all, body, signal, cache: "no-store", credentials: "omit" });
+    } catch (e) {
+      if (e.name === "AbortError") throw e;
+      throw new ApiError(0, "unreachable", "the server cannot be reached", "");
+    }
+    if (response.ok) return response;
+    if (response.status !== 401) throw await failure(response);
+    await response.body?.cancel();
+    await newToken(used);
+  }
+}
+
+export async function get(path, signal) {
+  return (await ask("GET", path, { signal })).json();
+}
+export async function getText(path, signal) {
+  return (await ask("GET", path, { signal })).text();
+}
+export async function post(path, body) {
+  const response = await ask("POST", path, { body: body === undefined ? undefined : JSON.stringify(body) });
+  return response.status === 204 ? null : response.json();
+}
+export async function del(path) {
+  const response = await ask("DELETE", path);
+  return response.status === 204 ? null : response.json();
+}
+
+/** "?a=1&b=2" of what has a value. */
+export function query(values) {
+  const q = new URLSearchParams();
+  for (const [name, value] of Object.entries(values))
+    if (value !== undefined && value !== null && value !== "") q.set(name, value);
+  const text = q.toString();
+  return text ? `?${text}` : "";
+}
+
+/** A path of segments, each escaped. */
+export const path = (...segments) => segments.map((p) => `/${encodeURIComponent(p)}`).join("");
