@@ -15,7 +15,7 @@ constexpr duration wake_pause = std::chrono::milliseconds(50);
 
 /// What a stream is given at once.
 constexpr std::size_t batch_events = 64;
-constexpr std::size_t batch_bytes = 256 * 1024;
+constexpr std::size_t batch_bytes = 256U << 10U;
 
 /// Longer texts of a record are cut: an error may say a megabyte.
 constexpr std::size_t value_max = 2000;
