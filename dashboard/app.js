@@ -99,10 +99,12 @@ document.getElementById("skip").addEventListener("click", (e) => {
 
 async function begin() {
   try {
+    const asked = get("/v1/version"); // asks for the token, once
+    asked.catch(() => {}); // it is awaited below
     Object.assign(settings, await get("/dashboard/settings.json"));
     drawNav();
     drawBadges();
-    const { version } = await get("/v1/version"); // asks for the token, once
+    const { version } = await asked;
     document.getElementById("engine").title = `lifeguard ${line(version, 40)}`;
   } catch (e) {
     report(e);

@@ -131,9 +131,9 @@ export function mount(main, _, signal) {
   const events = logList(signal, { max: 12 });
   let drawn = [];
 
-  const rangeBox = select({ "aria-label": "Window" }, windows, choice.window);
-  const queueBox = select({ "aria-label": "Queue" }, [["", "all"]], "");
-  const poolBox = select({ "aria-label": "Pool" }, [["", "all"]], "");
+  const rangeBox = select({}, windows, choice.window);
+  const queueBox = select({}, [["", "all"]], "");
+  const poolBox = select({}, [["", "all"]], "");
   const controls = h("div", { class: "controls" }, field("Last", rangeBox), field("Queue", queueBox), field("Pool", poolBox));
   const charts = h("div", { class: "charts" });
 

@@ -146,7 +146,7 @@ function groupView(page, parent, first, total) {
 }
 
 /** A supervisor with what is under it. */
-function branchView(page, path) {
+function branchView(page, path, open = true) {
   const name = h("button", { type: "button", class: "name", onclick: () => page.choose(it.data.name) });
   const about = h("span", { class: "about" });
   const budget = h("meter", { min: 0 });
@@ -157,7 +157,7 @@ function branchView(page, path) {
   const leafViews = new Map();
   const groupViews = new Map();
   const branchViews = new Map();
-  const t = toggle(page, path, true, () => it.update(it.data));
+  const t = toggle(page, path, open, () => it.update(it.data));
   const row = h("div", { class: "row branch" }, t.node, name, about, budget, left, sums.node);
   const it = {
     node: h("li", null, row, list),
@@ -204,7 +204,7 @@ function branchView(page, path) {
       const k = thing.group ? thing.first : thing.key;
       seen.add(views).add(`${thing.group ? "g" : "b"}${k}`);
       let view = views.get(k);
-      if (!view) views.set(k, view = thing.group ? groupView(page, path, thing.first, it.data.children.length) : branchView(page, `${path}/${k}`));
+      if (!view) views.set(k, view = thing.group ? groupView(page, path, thing.first, it.data.children.length) : branchView(page, `${path}/${k}`, thing.kind !== "server")); // who is connected is seldom asked
       if (view.node === before) before = before.nextSibling;
       else box.insertBefore(view.node, before);
       view.update(thing);
