@@ -26,8 +26,12 @@ std::shared_ptr<void> log_tee::on_record(std::function<void(const log_record&)> 
         heard_ = true;
         earlier.swap(kept_);
     }
-    for (const log_record& record : earlier)
-        f(record);
+    for (const log_record& record : earlier) {
+        try {
+            f(record);
+        } catch (...) { // as of those to come: a listener disturbs nobody
+        }
+    }
     return listening;
 }
 

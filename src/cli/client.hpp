@@ -24,6 +24,7 @@ class failure : public std::runtime_error {
 struct server_address {
     std::string url = "http://127.0.0.1:8080";
     std::string token_file;
+    std::string authority_file; ///< of https: whom to trust; empty: whom this machine trusts
 };
 
 /// What the server answered.

@@ -21,6 +21,10 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     program.add_option("--token-file", with.server.token_file, "A file with the bearer token")
         ->envname("LIFEGUARD_TOKEN_FILE");
+    program
+        .add_option("--ca", with.server.authority_file,
+                    "A file with the certificates to trust, when the server is at https://")
+        ->envname("LIFEGUARD_CA");
     program.add_flag("--json", with.as_json, "Print what the server says, as JSON");
     program.fallthrough();
 

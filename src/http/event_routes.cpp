@@ -18,7 +18,12 @@ constexpr duration heartbeat = std::chrono::seconds(15);
 class event_stream final : public body_stream {
   public:
     event_stream(const api& a, std::shared_ptr<event_hub::listener> l)
-        : hub_(a.watch->events), deadlines_(a.deadlines), time_(a.time), listener_(std::move(l)) {}
+        : watch_(a.watch),
+          counted_(watch_->metrics.streams),
+          hub_(a.watch->events),
+          deadlines_(a.deadlines),
+          time_(a.time),
+          listener_(std::move(l)) {}
 
     asio::awaitable<void> next(std::vector<event_text>& pieces) override {
         static const auto alive = std::make_shared<const std::string>(": alive\n\n");
@@ -38,6 +43,8 @@ class event_stream final : public body_stream {
     }
 
   private:
+    const std::shared_ptr<telemetry> watch_;
+    const gauge_share counted_;
     const std::shared_ptr<event_hub> hub_;
     const std::shared_ptr<deadline_service> deadlines_;
     const std::shared_ptr<time_source> time_;

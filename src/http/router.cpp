@@ -96,24 +96,28 @@ const route& find_route(std::string_view method, const target& at,
 }
 
 asio::awaitable<answer> respond(const api& a, request& r) {
+    const time_point since = a.time->now();
     std::exception_ptr failed;
+    const route* found = nullptr;
+    std::optional<answer> made;
     try {
         const target at(r.target);
         call c{a, r, at, std::vector<std::string>()};
-        const route* found = nullptr;
         try {
             found = &find_route(r.method, at, c.names);
         } catch (const refusal&) { // not before it is known who asks
             failed = std::current_exception();
         }
-        if (auto no = refused(a.access, r, found != nullptr && found->open))
-            co_return std::move(*no);
-        if (found != nullptr)
-            co_return co_await found->run(c);
+        made = refused(a.access, r, found != nullptr && found->open);
+        if (!made && found != nullptr)
+            made = co_await found->run(c);
     } catch (...) {
         failed = std::current_exception();
     }
-    co_return to_answer(failed);
+    if (!made)
+        made = to_answer(failed);
+    a.watch->metrics.answered(found, made->status, a.time->now() - since);
+    co_return std::move(*made);
 }
 
 api::api(engine e, access_rules who, hub_limits limits)

@@ -174,7 +174,11 @@ struct sampler::figures {
 };
 
 sampler::sampler(engine served, std::shared_ptr<event_hub> hub)
-    : served_(std::move(served)), hub_(std::move(hub)) {
+    : served_(std::move(served)),
+      hub_(std::move(hub)),
+      scope_(served_.queue().core()->shared().metrics),
+      lags_(scope_.make_histogram("lifeguard_loop_lag_seconds",
+                                  "How late what is due once a second comes.")) {
     for (const std::string& name : served_.pools())
         pools_.push_back(std::make_unique<pool_watch>(served_.pool(name),
                                                       served_.queue().core()->shared().metrics));
@@ -252,7 +256,7 @@ std::string sampler::compose(const figures& f, bool coarse) {
 
 void sampler::sample(duration lag) {
     const figures f = look(lag);
-    lag_ = lag.count();
+    lags_.observe(lag);
     const std::string fine = compose(f, false);
     std::string coarse = number_++ % coarse_steps == 0 ? compose(f, true) : std::string();
     // One step: who reads the history gets every sample up to the last event's, and perhaps more.

@@ -3,8 +3,6 @@
 #include "http/sample_history.hpp"
 #include <lifeguard/engine.hpp>
 
-#include <atomic>
-
 namespace lifeguard::detail::web {
 
 /// Looks at the engine once a second, tells the listeners of the hub what it saw (`sample`), and
@@ -24,9 +22,6 @@ class sampler {
     /// The samples of so many seconds as JSON: "[...]".
     std::string history(std::uint64_t seconds) const;
 
-    /// The last one's.
-    duration lag() const noexcept { return duration(lag_.load()); }
-
     /// A sample lists so many queues; of more, those with the most unfinished jobs.
     static constexpr std::size_t queues_max = 100;
 
@@ -39,9 +34,10 @@ class sampler {
 
     engine served_;
     const std::shared_ptr<event_hub> hub_;
+    metrics_scope scope_;
+    histogram& lags_;
     std::vector<std::unique_ptr<pool_watch>> pools_;
     unsigned number_ = 0;
-    std::atomic<duration::rep> lag_ = 0;
 
     mutable std::mutex mutex_; // guards the history
     sample_history history_;

@@ -20,7 +20,8 @@ std::shared_ptr<void> listen(engine served, const std::shared_ptr<event_hub>& hu
 } // namespace
 
 telemetry::telemetry(const engine& served, hub_limits limits)
-    : events(make_hub(served, limits)),
+    : metrics(served.queue().core()->shared().metrics),
+      events(make_hub(served, limits)),
       samples(std::make_shared<sampler>(served, events)),
       listening_(listen(served, events)) {}
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "http/event_hub.hpp"
+#include "http/http_metrics.hpp"
 #include "http/sampler.hpp"
 #include <lifeguard/engine.hpp>
 
@@ -33,6 +34,7 @@ class short_cache {
 struct telemetry {
     telemetry(const engine& served, hub_limits limits);
 
+    http_metrics metrics;
     const std::shared_ptr<event_hub> events;
     const std::shared_ptr<sampler> samples;
     short_cache tree;

@@ -52,8 +52,6 @@ void queue_core::start(job_record& job) {
 }
 
 void queue_core::settle(job_record& job, job_outcome&& outcome, wake_list& wakes, bool asked_for) {
-    if (!progress_.empty())
-        progress_.erase(job.id);
     if (outcome.what == job_outcome::kind::completed) { // nearly always: nothing is moved about
         settlement s;
         s.state = job_state::completed;
@@ -176,7 +174,7 @@ double queue_core::random01() noexcept {
 void queue_core::job_pushed(job_record& job, wake_list& wakes) {
     ++counts.pushed;
     job.available_since = at_.now;
-    const bool ready = job.state == job_state::available;
+    const bool ready = job.state == job_state::available && !job.away;
     bool claimed = false;
     for (result_waiter** link = &job.waiters; *link != nullptr;) {
         result_waiter& w = **link;
@@ -193,7 +191,7 @@ void queue_core::job_pushed(job_record& job, wake_list& wakes) {
     }
     if (ready && !claimed)
         became_available(job, wakes);
-    else if (!ready)
+    else if (!ready && !job.away)
         hurry_upkeep(wakes);
     for (result_waiter* w = job.waiters; w != nullptr; w = w->next)
         w->stored(job);
@@ -220,6 +218,7 @@ void queue_core::job_finished(job_record& job, const settlement& s, wake_list& w
                                                       : counts.cancelled;
     ++counted;
     counts.failed += s.failed ? 1 : 0;
+    forget_progress(job);
     if (s.state == job_state::discarded)
         log_discarded(job, wakes);
     answer(job, s.thrown, wakes);
@@ -229,6 +228,7 @@ void queue_core::job_finished(job_record& job, const settlement& s, wake_list& w
 
 void queue_core::job_returned(job_record& job, const settlement& s, wake_list& wakes) {
     counts.failed += s.failed ? 1 : 0;
+    forget_progress(job);
     if (job.waiters != nullptr)
         answer_changed(job, nullptr, wakes);
     if (job.state == job_state::available)
@@ -254,7 +254,9 @@ void queue_core::change_failed(job_record& job, const std::exception_ptr& why, w
 
 void queue_core::became_available(job_record& job, wake_list& wakes) {
     job.available_since = at_.now;
-    offer(*job.queue, wakes);
+    queue_entry& queue = *job.queue;
+    offer(queue, wakes);
+    store_->offered(queue, wakes);
 }
 
 } // namespace lifeguard::detail
