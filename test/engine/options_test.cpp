@@ -199,6 +199,42 @@ BOOST_AUTO_TEST_CASE(other_stores_are_not_linked_in) {
     BOOST_TEST(t.text.find("sqlite") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(turtle_is_not_linked_in) {
+    const auto path = std::filesystem::temp_directory_path() /
+                      ("lifeguard-options-" + std::to_string(::getpid()) + ".ttl");
+    std::ofstream(path) << "@prefix jobs: <http://ggen.dev/ontology/jobs#> .\n";
+    const auto t = thrown_by([&] { load_options(path.string()); });
+    BOOST_TEST((t.code == errc::unsupported));
+    BOOST_TEST(t.text.find("lifeguard::turtle") != std::string::npos, t.text);
+    std::filesystem::remove(path);
+}
+
+BOOST_AUTO_TEST_CASE(a_member_that_is_there_twice_is_named) {
+    BOOST_TEST(pool_names("size", "3,\"size\":4"));
+    BOOST_TEST(names("{\"name\":\"a\",\n\"name\":\"b\"}", "name"));
+}
+
+BOOST_AUTO_TEST_CASE(commands_arrive) {
+    const engine_options o = parse_options(R"({"commands": {"thumbnail": {
+        "argv": ["convert", "-"], "env": {"A": "b"}, "directory": "/tmp", "timeout_ms": 1,
+        "kill_after_ms": 2, "concurrency": 3, "output_max": 4}, "count": {"argv": ["wc"]}}})");
+    const command_options& c = o.commands.at("thumbnail");
+    BOOST_TEST(c.argv == (std::vector<std::string>{"convert", "-"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(c.env.at("A") == "b");
+    BOOST_TEST(c.directory == "/tmp");
+    BOOST_TEST((c.timeout == 1ms));
+    BOOST_TEST((c.kill_after == 2ms));
+    BOOST_TEST(c.concurrency == 3U);
+    BOOST_TEST(c.output_max == 4U);
+    BOOST_TEST((o.commands.at("count").kill_after == 1s));
+    BOOST_TEST(names(R"({"commands":{"k":{}}})", "commands.k.argv"));
+    BOOST_TEST(
+        names(R"({"commands":{"k":{"argv":["a"],"env":{"LIFEGUARD_X":""}}}})", "commands.k.env"));
+    BOOST_TEST(names(R"({"commands":{"k":{"argv":["a"],"env":{"A":1}}}})", "commands.k.env.A"));
+    BOOST_TEST(names(R"({"commands":{"k":{"argv":["a"],"shell":true}}})", "commands.k.shell"));
+}
+
 BOOST_AUTO_TEST_CASE(text_that_is_no_json) {
     for (const char* text : {"", "{", "{}}", "{'a':1}"})
         BOOST_TEST((thrown_by([&] { parse_options(text); }).code == errc::malformed_json), text);
