@@ -121,6 +121,7 @@ class bulk_change {
 
 asio::awaitable<bulk_answer> change_jobs(std::shared_ptr<queue_core> core, bulk_action what,
                                          job_filter which, std::size_t jobs_max) {
+    core->refuse_when_shared("changing many jobs");
     if (which.queue.empty() && which.kind.empty() && which.states.empty())
         throw error(errc::invalid_option, "which: must say which jobs");
     if (jobs_max > batch_max)

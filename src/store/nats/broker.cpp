@@ -25,6 +25,7 @@ void broker::start(listener tell) {
         });
         link_.listen(layout_.pause_subjects(), [this](const nats_message& m) { heard_pause(m); });
         renew();
+        sweep();
         recheck_again();
     });
 }
@@ -155,7 +156,12 @@ void broker::look(const std::string& queue, std::size_t jobs, std::uint64_t numb
         pulls& q = of_queue(queue);
         q.look_number = number;
         q.look = std::max(q.look, jobs);
-        begin_look(q);
+        if (q.look != 0)
+            return begin_look(q);
+        broker_event e(broker_event::kind::looked);
+        e.queue = queue;
+        e.looks = number;
+        emit(std::move(e));
     });
 }
 

@@ -116,6 +116,7 @@ class broker {
         std::string consumer;
         std::uint64_t pull = 0; ///< the number of the request that waits; zero: none does
         std::size_t left = 0;   ///< so many more may come for it
+        time_point lost_at;     ///< when its answer must have come
         bool looks = false;     ///< the request does not wait for more jobs
         std::size_t unstarted = 0;
     };
@@ -176,6 +177,7 @@ class broker {
     void top_up_all(pulls& q);
     void ask(lane& l, std::size_t jobs, bool looks);
     void close_pull(lane& l);
+    void sweep();
     void pulled(const nats_message& m);
     void came(lane& l, const nats_message& m);
     void has_read(const job_id& id, bool looks, state_read how, std::uint64_t revision,
@@ -197,6 +199,7 @@ class broker {
     std::unordered_map<std::string, lane*> lanes_; // by the subject of their references
     std::unordered_map<std::uint64_t, lane*> asked_;
     std::uint64_t last_pull_ = 0;
+    std::size_t rechecked_ = 0; ///< jobs, round and round
     std::vector<broker_event> out_;
 };
 

@@ -3,6 +3,8 @@
 #include "store/nats/broker.hpp"
 #include <lifeguard/json.hpp>
 
+#include <algorithm>
+
 namespace lifeguard::detail {
 namespace {
 
@@ -323,10 +325,10 @@ void broker::recheck_all() {
     constexpr std::size_t at_once = 1000;
     std::vector<job_id> away;
     for (const auto& [id, e] : entries_)
-        if (e.ack.empty() && !e.busy && away.size() < at_once)
+        if (e.ack.empty() && !e.busy)
             away.push_back(id);
-    for (const job_id& id : away)
-        recheck(id);
+    for (std::size_t n = std::min(away.size(), at_once); n != 0; --n)
+        recheck(away[rechecked_++ % away.size()]);
 }
 
 } // namespace lifeguard::detail

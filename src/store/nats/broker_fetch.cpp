@@ -1,6 +1,7 @@
 // Jobs are fetched from the pull consumers, one for each priority of a queue, and their leases
 // renewed.
 
+#include "base/saturate.hpp"
 #include "store/nats/broker.hpp"
 #include <lifeguard/json.hpp>
 
@@ -185,14 +186,21 @@ void broker::ask(lane& l, std::size_t jobs, bool looks) {
     const std::string reply = link_.inbox() + ".p." + std::to_string(number);
     link_.publish("$JS.API.CONSUMER.MSG.NEXT." + layout_.references + "." + l.consumer, text.dump(),
                   {}, reply.c_str());
-    link_.after(wait + pull_lost, [this, number] {
-        const auto found = asked_.find(number);
-        if (found != asked_.end()) {
-            lane& late = *found->second;
-            close_pull(late);
-            top_up(late);
+    l.lost_at = later(link_.now(), wait + pull_lost);
+}
+
+/// Requests of which the server has said nothing in time are over.
+void broker::sweep() {
+    const time_point now = link_.now();
+    for (const auto& [_, q] : queues_) {
+        for (lane& l : q->lanes) {
+            if (l.pull == 0 || l.lost_at > now)
+                continue;
+            close_pull(l);
+            top_up(l);
         }
-    });
+    }
+    link_.after(std::chrono::seconds(1), [this] { sweep(); });
 }
 
 /// The request of this lane is over.

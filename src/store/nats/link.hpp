@@ -109,6 +109,7 @@ class nats_link {
     /// Something else than an answer is on its way, or has come: for `is_idle`.
     void expect() noexcept { ++unanswered_; }
     void expected() noexcept { --unanswered_; }
+    time_point now() const noexcept { return time_->now(); }
     /// Runs `f` so much later.
     void after(duration wait, std::function<void()> f);
 

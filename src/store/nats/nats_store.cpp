@@ -197,15 +197,16 @@ void nats_job_store::keep(const queue_entry& queue, demand& d, std::size_t jobs)
 
 void nats_job_store::takers_changed(queue_entry& queue) {
     demand& d = demands_[&queue];
-    const std::size_t before = std::exchange(d.takers, queue.paused ? 0 : queue.takers.size());
-    if (d.takers == 0) {
+    const std::size_t before = std::exchange(d.takers, queue.takers.size());
+    const bool wanted = d.takers != 0 && !queue.paused;
+    if (!wanted) {
         keep(queue, d, 0);
         give_back_ready(queue, true);
-    } else if (d.takers > before) {
-        broker_.look(queue.name, appetite(queue), ++d.looks);
-    } else {
-        keep(queue, d, appetite(queue));
     }
+    if (d.takers > before) // also of a paused queue: who does not wait is told that it has nothing
+        broker_.look(queue.name, wanted ? appetite(queue) : 0, ++d.looks);
+    else if (wanted)
+        keep(queue, d, appetite(queue));
 }
 
 void nats_job_store::looked(const broker_event& e, wake_list& wakes) {
@@ -214,7 +215,7 @@ void nats_job_store::looked(const broker_event& e, wake_list& wakes) {
     if (e.looks != d.looks)
         return; // somebody has asked again meanwhile
     listener().nothing_more(queue, wakes);
-    if (d.takers != 0)
+    if (d.takers != 0 && !queue.paused)
         keep(queue, d, appetite(queue));
 }
 
@@ -355,6 +356,8 @@ void nats_job_store::conclude_change(broker_event& e, wake_list& wakes) {
     const duration wait = std::chrono::nanoseconds(e.how.due - listener().store_turn());
     if (over)
         job.written = job_record::table::finished;
+    if (over && e.how.forget)
+        broker_.purge(e.id);
     apply(job, e.how, wakes);
     // Who waits so long need not be ours. Nobody else has changed the job since.
     if (postponed && wait > options_.hold_delayed)

@@ -11,7 +11,7 @@ std::function<store()> read_options(option_members& m) {
     std::string server;
     m.text("server", server);
     if (server.empty())
-        m.wrong("server", "must name a server");
+        m.complain("server", "must name a server");
     o.servers.push_back(server);
     m.text("prefix", o.prefix);
     m.text("user", o.user);
@@ -21,12 +21,9 @@ std::function<store()> read_options(option_members& m) {
     m.text("tls_ca_file", o.tls_ca_file);
     m.text("tls_cert_file", o.tls_cert_file);
     m.text("tls_key_file", o.tls_key_file);
-    if (const json* v = m.get("replicas"))
-        o.replicas = static_cast<unsigned>(m.number(*v, "replicas", 1, 5));
-    if (const json* v = m.get("ack_wait_ms"))
-        o.ack_wait = std::chrono::milliseconds(m.number(*v, "ack_wait_ms", 1000, 3'600'000));
-    if (const json* v = m.get("answer_wait_ms"))
-        o.answer_wait = std::chrono::milliseconds(m.number(*v, "answer_wait_ms", 1, 3'600'000));
+    m.whole_between("replicas", o.replicas, 1, 5);
+    m.milliseconds_between("ack_wait_ms", o.ack_wait, 1000, 3'600'000);
+    m.milliseconds_between("answer_wait_ms", o.answer_wait, 1, 3'600'000);
     m.whole("prefetch_max", o.prefetch_max);
     m.whole("finished_max", o.finished_max);
     m.whole("discarded_max", o.discarded_max);
