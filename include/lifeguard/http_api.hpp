@@ -68,7 +68,7 @@ struct http_api_options {
 class http_api {
   public:
     /// Errors: `invalid_option` naming the field.
-    explicit http_api(engine served, http_api_options options = http_api_options());
+    explicit http_api(engine served, const http_api_options& options = http_api_options());
 
     /// Answers a request; what is wrong with it is an answer, too. Takes as long as the request
     /// asks for: up to 60 s when it waits for a result or for jobs.

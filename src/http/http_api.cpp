@@ -85,7 +85,7 @@ class http_api::core {
     const web::api api_;
 };
 
-http_api::http_api(engine served, http_api_options options)
+http_api::http_api(engine served, const http_api_options& options)
     : core_(std::make_shared<core>(std::move(served), options)) {}
 
 asio::awaitable<http_answer> http_api::respond(http_request asked) const {

@@ -27,11 +27,9 @@ std::shared_ptr<asio::ssl::context> make_tls(const http_options& o) {
     // Of TLS 1.2 only what is forward secret and authenticated; 1.3 has nothing else.
     SSL_CTX_set_cipher_list(native, "ECDHE+AESGCM:ECDHE+CHACHA20");
     error_code failed;
-    tls->use_certificate_chain_file(o.tls_certificate, failed);
-    if (failed)
+    if (tls->use_certificate_chain_file(o.tls_certificate, failed))
         wrong("tls_certificate", "'" + o.tls_certificate + "': " + failed.message());
-    tls->use_private_key_file(o.tls_key, asio::ssl::context::pem, failed);
-    if (failed)
+    if (tls->use_private_key_file(o.tls_key, asio::ssl::context::pem, failed))
         wrong("tls_key", "'" + o.tls_key + "': " + failed.message());
     if (SSL_CTX_check_private_key(native) != 1)
         wrong("tls_key", "'" + o.tls_key + "' is not the key of the certificate");

@@ -172,6 +172,21 @@ LIFEGUARD_TEST(HTTP_14_slow_clients_are_not_waited_for) {
     BOOST_TEST(idle.closed());
 }
 
+LIFEGUARD_TEST(a_client_that_does_not_read_its_answers_is_cut_off) {
+    http_rig rig(ctx);
+    const json large = {{"kind", "a"}, {"payload", std::string(500'000, 'x')}};
+    const std::string id = rig.post("/v1/jobs", large).value().at("id");
+    client c = rig.connect();
+    for (int i = 0; i < 10; ++i) // more than the system keeps for it
+        c.send(http_rig::request("GET", "/v1/jobs/" + id));
+    ctx.settle();
+    BOOST_TEST(rig.connections() == 1u);
+    ctx.advance(29s);
+    BOOST_TEST(rig.connections() == 1u);
+    ctx.advance(2s);
+    BOOST_TEST(rig.connections() == 0u);
+}
+
 LIFEGUARD_TEST(HTTP_18_a_client_that_goes_away_leaves_nothing_behind) {
     http_rig rig(ctx);
     client c = rig.connect();
