@@ -51,8 +51,9 @@ function summary() {
 /** A worker or service: a pill with its name, or a cell. */
 function leafView(page, small) {
   const name = h("span", { class: "name" });
-  const restarts = h("span", { class: "again" });
-  const node = h("button", { type: "button", class: "leaf", onclick: () => page.choose(it.leaf.name) }, small ? null : [name, restarts]);
+  const restarts = h("span", { class: "again", "aria-hidden": "true" });
+  const state = h("span", { class: "off" });
+  const node = h("button", { type: "button", class: "leaf", onclick: () => page.choose(it.leaf.name) }, small ? null : [name, restarts, state]);
   let before = "";
   const it = {
     node,
@@ -66,9 +67,10 @@ function leafView(page, small) {
         before = signature;
         mark(node, "class", `leaf is-${leaf.state}${small ? " cell" : ""}`);
         mark(node, "data-name", leaf.name);
-        const text = `${line(leaf.name, 80)}, ${wordOf(leaf.state)}${leaf.incarnation > 1 ? `, started ${leaf.incarnation} times` : ""}`;
-        mark(node, "aria-label", text);
-        mark(node, "title", text);
+        const does = `, ${wordOf(leaf.state)}${leaf.incarnation > 1 ? `, started ${leaf.incarnation} times` : ""}`;
+        if (small) mark(node, "aria-label", line(leaf.name, 80) + does);
+        mark(node, "title", line(leaf.name, 80) + does);
+        say(state, does);
         mark(node, "aria-pressed", chosen);
         say(name, line(leaf.name, 80));
         say(restarts, leaf.incarnation > 1 ? `↻${leaf.incarnation - 1}` : "");

@@ -45,12 +45,14 @@ enum class errc {
     limit_reached,        ///< one more is more than the limit allows; the message names the limit
 
     // Where the jobs are stored. Nothing that was answered before is lost by any of them.
-    store_busy,      ///< somebody else holds a lock on the file
-    store_full,      ///< no space is left for the file
-    store_read_only, ///< the file cannot be written
-    store_corrupt,   ///< the file does not hold what it must
-    store_owned,     ///< another store, of this process or another one, has the file
-    store_failed,    ///< another failure of the file or of the disk
+    store_busy,        ///< somebody else holds a lock on the file
+    store_full,        ///< no space is left for the file
+    store_read_only,   ///< the file cannot be written
+    store_corrupt,     ///< the file does not hold what it must
+    store_owned,       ///< another store, of this process or another one, has the file
+    store_failed,      ///< another failure of the file or of the disk
+    store_unavailable, ///< the server cannot be reached now; nothing was stored
+    outcome_unknown,   ///< the server has not answered in time; it may have been stored or not
 
     // How a job or a child ended.
     lease_lost,   ///< the token is not the current one; nothing was changed

@@ -31,6 +31,12 @@ struct http_options {
     /// Host header). Without them a page of another site could reach it under a name of its own.
     std::vector<std::string> hosts;
 
+    /// Files in PEM: the certificate, with those that lead to its authority behind it, and its key.
+    /// Given, clients must speak TLS, 1.2 at least, and the handshake has `header_wait`. Default to
+    /// none: connections are not encrypted.
+    std::string tls_certificate;
+    std::string tls_key;
+
     /// The web page that shows the engine; docs/dashboard.md describes it. Programs are not
     /// concerned: they are told from pages by the header Origin. Defaults to on.
     dashboard_mode dashboard = dashboard_mode::on;
@@ -47,6 +53,12 @@ struct http_options {
     duration header_wait = std::chrono::seconds(10);
     duration body_wait = std::chrono::seconds(30);
     duration idle_wait = std::chrono::seconds(60);
+
+    /// How many requests a connection may send: so many a second in the long run, and `burst` at
+    /// once, which is 1 at least. More are answered 429 with Retry-After, and not looked at.
+    /// Default to 0, no limit, and 100.
+    double rate = 0;
+    double burst = 100;
 
     /// How many connections there may be; more wait to be accepted. Defaults to 10,000.
     std::size_t connections_max = 10'000;
@@ -81,7 +93,7 @@ class http_server {
     child_spec spec() const;
 
     std::uint16_t port() const noexcept;
-    /// "http://127.0.0.1:8080"
+    /// "http://127.0.0.1:8080", or "https://..."
     std::string url() const;
 
     /// How many connections there are.

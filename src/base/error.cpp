@@ -75,6 +75,10 @@ text text_of(errc e) noexcept {
         return {"store_owned", "the store belongs to another process, or to another engine here"};
     case errc::store_failed:
         return {"store_failed", "the store has failed"};
+    case errc::store_unavailable:
+        return {"store_unavailable", "the store's server cannot be reached: try again later"};
+    case errc::outcome_unknown:
+        return {"outcome_unknown", "the store has not answered in time: it may be done or not"};
     case errc::lease_lost:
         return {"lease_lost", "the lease is no longer held: the result was refused"};
     case errc::already_done:

@@ -54,8 +54,12 @@ void option_members::attempt(const std::function<void()>& what) const {
         what();
     } catch (const option_error& e) {
         report_->mistakes.push_back(e.mistake);
-    } catch (const error& e) {
-        report_->mistakes.push_back({path_, e.detail(), "", 0});
+    } catch (const error& e) { // of another kind, which names the member just so
+        const std::string& said = e.detail();
+        const std::size_t colon = said.find(": ");
+        const bool named = colon != std::string::npos;
+        report_->mistakes.push_back(
+            {named ? said.substr(0, colon) : path_, named ? said.substr(colon + 2) : said, "", 0});
     }
 }
 

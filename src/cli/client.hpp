@@ -24,6 +24,7 @@ class failure : public std::runtime_error {
 struct server_address {
     std::string url = "http://127.0.0.1:8080";
     std::string token_file;
+    std::string authority_file; ///< of https: whom to trust; empty: whom this machine trusts
 };
 
 /// What the server answered.
@@ -42,11 +43,13 @@ class client {
     ~client();
 
     /// Errors: `failure` (unreachable).
-    server_answer ask(std::string_view method, const std::string& target, std::string body = "");
+    /// `key`: makes it safe to send a submission again, when not empty.
+    server_answer ask(std::string_view method, const std::string& target, std::string body = "",
+                      const std::string& key = "");
 
     /// The same; an answer that is an error becomes a `failure` (refused) with its message.
     json get(const std::string& target);
-    json post(const std::string& target, const std::string& body = "");
+    json post(const std::string& target, const std::string& body = "", const std::string& key = "");
 
   private:
     class connection;

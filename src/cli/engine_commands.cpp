@@ -1,29 +1,19 @@
 // Commands about queues, pools and workers.
 #include "cli/commands.hpp"
+#include "cli/table.hpp"
 
-#include <iomanip>
 #include <iostream>
 
 namespace lifeguard::cli {
 namespace {
 
-/// Rows of objects with the same members, as a table; the first column is text, the others numbers.
+/// Rows of objects with the same members, as a table.
 void print_table(const json& rows, const std::vector<const char*>& columns) {
-    std::vector<std::size_t> widths;
-    for (const char* column : columns) {
-        std::size_t width = std::string_view(column).size();
-        for (const json& row : rows)
-            width = std::max(width, text_of(row.at(column)).size());
-        widths.push_back(width);
-    }
-    const auto print = [&](auto cell) {
-        for (std::size_t i = 0; i < columns.size(); ++i)
-            std::cout << (i == 0 ? std::left : std::right) << std::setw(static_cast<int>(widths[i]))
-                      << cell(columns[i]) << (i + 1 == columns.size() ? "\n" : "  ");
-    };
-    print([](const char* column) { return std::string(column); });
+    std::vector<std::vector<std::string>> cells;
     for (const json& row : rows)
-        print([&](const char* column) { return text_of(row.at(column)); });
+        for (std::vector<std::string>& line = cells.emplace_back(); const char* column : columns)
+            line.push_back(text_of(row.at(column)));
+    std::cout << table_of({columns.begin(), columns.end()}, cells);
 }
 
 exit_status list(const common& with, const char* what, const std::vector<const char*>& columns) {
@@ -74,7 +64,7 @@ void add_engine_commands(CLI::App& program, const common& with, action& chosen) 
             client(with.server)
                 .post("/v1/queues/" + escaped(*queue) + "/pause",
                       json({{"for_ms", *for_ms}}).dump());
-            return exit_status::ok;
+            return done(with);
         };
     });
     CLI::App* resume = program.add_subcommand("resume", "End a pause");
@@ -82,7 +72,7 @@ void add_engine_commands(CLI::App& program, const common& with, action& chosen) 
     resume->callback([queue, &with, &chosen] {
         chosen = [queue, &with] {
             client(with.server).post("/v1/queues/" + escaped(*queue) + "/resume");
-            return exit_status::ok;
+            return done(with);
         };
     });
 
@@ -97,7 +87,7 @@ void add_engine_commands(CLI::App& program, const common& with, action& chosen) 
             client(with.server)
                 .post("/v1/workers/" + escaped(worker->substr(0, slash)) + "/" +
                       escaped(worker->substr(slash + 1)) + "/kill");
-            return exit_status::ok;
+            return done(with);
         };
     });
 }

@@ -21,6 +21,10 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     program.add_option("--token-file", with.server.token_file, "A file with the bearer token")
         ->envname("LIFEGUARD_TOKEN_FILE");
+    program
+        .add_option("--ca", with.server.authority_file,
+                    "A file with the certificates to trust, when the server is at https://")
+        ->envname("LIFEGUARD_CA");
     program.add_flag("--json", with.as_json, "Print what the server says, as JSON");
     program.fallthrough();
 
@@ -29,10 +33,16 @@ int main(int argc, char** argv) {
     add_submit(program, with, chosen);
     add_job_commands(program, with, chosen);
     add_engine_commands(program, with, chosen);
-    add_check(program, chosen);
-    program.add_subcommand("version", "Print the version")->callback([&chosen] {
-        chosen = [] {
-            std::cout << "lifeguard " << lifeguard::version() << '\n';
+    add_transfer(program, with, chosen);
+    add_top(program, with, chosen);
+    add_check(program, with, chosen);
+    add_completion(program, chosen);
+    program.add_subcommand("version", "Print the version")->callback([&chosen, &with] {
+        chosen = [&with] {
+            if (with.as_json)
+                std::cout << "{\"version\":\"" << lifeguard::version() << "\"}\n";
+            else
+                std::cout << "lifeguard " << lifeguard::version() << '\n';
             return exit_status::ok;
         };
     });

@@ -27,6 +27,10 @@ struct serve_options {
     std::string store = "sqlite:lifeguard.db";
     std::string options_file;
     std::string token_file;
+    std::string tls_certificate;
+    std::string tls_key;
+    double rate = 0;
+    double burst = http_options().burst;
     dashboard_mode dashboard = dashboard_mode::on;
     unsigned threads = 1;
     bool demo = false;
@@ -116,6 +120,10 @@ class service {
         http_options options;
         set_address(options, o.listen);
         options.token = token_of(o.token_file);
+        options.tls_certificate = o.tls_certificate;
+        options.tls_key = o.tls_key;
+        options.rate = o.rate;
+        options.burst = o.burst;
         options.dashboard = o.dashboard;
         return options;
     }
@@ -154,24 +162,6 @@ class service {
     bool forced_ = false;
 };
 
-/// Starts the engine without its store, so that the tree is whole, and stops it again.
-void show_tree(engine_options options) {
-    asio::io_context io;
-    options.make_store = nullptr;
-    engine e(io.get_executor(), std::move(options));
-    asio::co_spawn(io, e.run(), rethrow);
-    asio::co_spawn(
-        io,
-        [&e]() -> asio::awaitable<void> {
-            const supervisor root = e.root();
-            co_await root.which_children(); // answered once all have started
-            std::cout << co_await e.tree();
-            co_await e.stop();
-        },
-        rethrow);
-    io.run();
-}
-
 } // namespace
 
 void add_serve(CLI::App& program, action& chosen) {
@@ -190,6 +180,17 @@ void add_serve(CLI::App& program, action& chosen) {
                                                   {"read-only", dashboard_mode::read_only},
                                                   {"off", dashboard_mode::off}}))
         ->option_text("on|read-only|off [on]");
+    CLI::Option* certificate = serve->add_option(
+        "--tls-cert", o->tls_certificate, "Speak TLS: the certificate's file, PEM, with its chain");
+    CLI::Option* key = serve->add_option("--tls-key", o->tls_key, "The file of its key");
+    certificate->needs(key);
+    key->needs(certificate);
+    serve->add_option("--rate", o->rate, "Requests per second on one connection; 0: no limit")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    serve->add_option("--burst", o->burst, "How many of them may come at once")
+        ->check(CLI::Range(1.0, 1e9))
+        ->capture_default_str();
     serve->add_option("--threads", o->threads, "Threads that run the engine")
         ->check(CLI::Range(1U, 256U))
         ->capture_default_str();
@@ -198,18 +199,6 @@ void add_serve(CLI::App& program, action& chosen) {
         chosen = [o] {
             service s(*o);
             return s.run(o->threads);
-        };
-    });
-}
-
-void add_check(CLI::App& program, action& chosen) {
-    auto file = std::make_shared<std::string>();
-    CLI::App* check = program.add_subcommand("check", "Check a file of options, and show its tree");
-    check->add_option("file", *file, "The file")->required();
-    check->callback([file, &chosen] {
-        chosen = [file] {
-            show_tree(load_options(*file));
-            return exit_status::ok;
         };
     });
 }

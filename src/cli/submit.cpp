@@ -1,12 +1,14 @@
 // lifeguard submit: one job from the command line, or many from JSON Lines.
 #include "cli/commands.hpp"
+#include "cli/job_sender.hpp"
+#include "cli/progress.hpp"
 
-#include <unistd.h>
-
+#include <charconv>
 #include <chrono>
-#include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <map>
+#include <thread>
 
 namespace lifeguard::cli {
 namespace {
@@ -23,6 +25,23 @@ struct submit_options {
     unsigned max_attempts = 0;
     long timeout_ms = 0;
 };
+
+/// "5s", "500ms", "2m", as the server reads it.
+std::chrono::milliseconds wait_of(const std::string& text) {
+    std::uint64_t count = 0;
+    const char* const end = text.data() + text.size();
+    const auto read = std::from_chars(text.data(), end, count);
+    const std::string_view unit(read.ptr, static_cast<std::size_t>(end - read.ptr));
+    if (read.ec == std::errc() && count <= 1'000'000) {
+        if (unit == "ms")
+            return std::chrono::milliseconds(count);
+        if (unit == "s")
+            return std::chrono::seconds(count);
+        if (unit == "m")
+            return std::chrono::minutes(count);
+    }
+    throw failure(exit_status::usage, "--wait: must be a number and ms, s or m, is " + text);
+}
 
 /// The job as the server wants it. A payload that is no JSON is refused here, with its place.
 std::string job_text(const submit_options& o) {
@@ -73,75 +92,54 @@ exit_status submit_one(const submit_options& o, const common& with) {
     return exit_status::unfinished;
 }
 
-/// How far a long submission has come, on a terminal.
-class progress {
-  public:
-    explicit progress(std::uint64_t bytes)
-        : bytes_(bytes), shown_(::isatty(STDERR_FILENO) != 0), began_(clock::now()) {}
-
-    void add(std::size_t bytes) {
-        ++jobs_;
-        seen_ += bytes;
-        if (shown_ && clock::now() - last_ >= std::chrono::milliseconds(200))
-            show();
-    }
-    void finish() {
-        if (shown_)
-            std::cerr << "\r\033[K";
-        std::cerr << "lifeguard: " << jobs_ << " jobs in " << seconds() << " s ("
-                  << static_cast<std::uint64_t>(static_cast<double>(jobs_) /
-                                                std::max(seconds(), 1e-3))
-                  << " per second)\n";
-    }
-
-  private:
+/// Waits until all of them are final, for `wait` at most, and says what became of them.
+exit_status await_all(client& server, const std::vector<std::string>& ids,
+                      std::chrono::milliseconds wait) {
     using clock = std::chrono::steady_clock;
-
-    double seconds() const { return std::chrono::duration<double>(clock::now() - began_).count(); }
-
-    void show() {
-        last_ = clock::now();
-        const double rate = static_cast<double>(jobs_) / seconds();
-        std::cerr << '\r' << jobs_ << " jobs, " << static_cast<std::uint64_t>(rate)
-                  << " per second";
-        if (bytes_ != 0 && seen_ != 0) {
-            const double part = static_cast<double>(seen_) / static_cast<double>(bytes_);
-            std::cerr << ", " << static_cast<int>(part * 100) << " %, "
-                      << static_cast<int>(seconds() / part - seconds()) << " s left";
+    constexpr auto pause = std::chrono::milliseconds(50);
+    const auto end = clock::now() + wait;
+    progress shown("jobs are final", ids.size());
+    std::map<std::string, std::size_t> became;
+    for (const std::string& id : ids) {
+        std::string state;
+        for (bool first = true; first || clock::now() < end; first = false) {
+            state = server.get("/v1/jobs/" + id).at("state").get<std::string>();
+            if (state == "completed" || state == "cancelled" || state == "discarded")
+                break;
+            std::this_thread::sleep_for(pause);
         }
-        std::cerr << "\033[K" << std::flush;
+        ++became[state];
+        shown.add(1, 1);
     }
-
-    const std::uint64_t bytes_; // in all; 0: nobody knows
-    const bool shown_;
-    const clock::time_point began_;
-    clock::time_point last_ = began_;
-    std::uint64_t jobs_ = 0;
-    std::uint64_t seen_ = 0;
-};
+    shown.finish();
+    for (const auto& [state, count] : became)
+        std::cerr << "lifeguard: " << count << ' ' << state << '\n';
+    return became["completed"] == ids.size() ? exit_status::ok : exit_status::unfinished;
+}
 
 exit_status submit_lines(std::istream& lines, std::uint64_t bytes, const submit_options& o,
                          const common& with) {
     client server(with.server);
-    progress shown(bytes);
-    std::string line;
-    for (std::size_t number = 1; std::getline(lines, line); ++number) {
-        if (line.find_first_not_of(" \t\r") == std::string::npos)
-            continue;
-        const std::size_t size = line.size() + 1;
-        json job;
-        try {
-            job = server.post(target_of(o), line);
-        } catch (const failure& e) {
-            shown.finish();
-            throw failure(e.status, "line " + std::to_string(number) + ": " + e.what() +
-                                        "; the lines before it have been submitted");
-        }
+    const auto wait = o.wait.empty() ? std::chrono::milliseconds(0) : wait_of(o.wait);
+    std::vector<std::string> ids;
+    progress shown("jobs", bytes);
+    job_sender sender(server, false, [&](const json& job, std::size_t size) {
         std::cout << (with.as_json ? job.dump() : job.at("id").get<std::string>()) << '\n';
-        shown.add(size);
+        shown.add(1, size);
+        if (!o.wait.empty())
+            ids.push_back(job.at("id"));
+    });
+    try {
+        for (std::string line; std::getline(lines, line);)
+            sender.add(std::move(line));
+        sender.flush();
+    } catch (const failure&) {
+        shown.finish();
+        throw;
     }
     shown.finish();
-    return exit_status::ok;
+    std::cout << std::flush;
+    return o.wait.empty() ? exit_status::ok : await_all(server, ids, wait);
 }
 
 exit_status submit(const submit_options& o, const common& with) {

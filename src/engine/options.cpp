@@ -15,6 +15,7 @@ using members = detail::option_members;
 
 constexpr std::uint64_t any = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint64_t any_size = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t restarts_most = std::numeric_limits<std::int32_t>::max();
 /// A hundred years.
 constexpr std::uint64_t any_ms = std::uint64_t{100} * 365 * 24 * 3600 * 1000;
 
@@ -127,7 +128,7 @@ void read_pool(members& m, worker_pool_options& o) {
     m.milliseconds("cancel_grace_ms", o.cancel_grace);
     m.milliseconds("stuck_threshold_ms", o.stuck_threshold);
     m.whole_between("abandoned_max", o.abandoned_max, 1, any);
-    m.whole("intensity", o.intensity);
+    m.whole_between("intensity", o.intensity, 0, restarts_most);
     m.milliseconds_between("period_ms", o.period, 1, any_ms);
     m.object("breaker", [&](members& breaker) { read_breaker(breaker, o); });
     if (const auto broken = detail::broken_rule_of(o))
@@ -171,7 +172,7 @@ void read_engine(members& m, engine_options& o) {
         m.complain("name", "must not be empty");
         o.name = engine_options().name;
     }
-    m.whole_between("intensity", o.intensity, 0, std::numeric_limits<std::int32_t>::max());
+    m.whole_between("intensity", o.intensity, 0, restarts_most);
     m.milliseconds_between("period_ms", o.period, 1, any_ms);
     m.flag("seed_names", o.seed_names);
     m.object("store", [&](members& store) { read_store(store, o); });

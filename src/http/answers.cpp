@@ -60,9 +60,11 @@ unsigned status_of(errc e) noexcept {
     case errc::store_corrupt:
     case errc::store_owned:
     case errc::store_failed:
+    case errc::store_unavailable:
     case errc::stopped:
         return 503;
     case errc::timeout:
+    case errc::outcome_unknown:
         return 504;
     case errc::simple_one_for_one:
     case errc::job_failed:

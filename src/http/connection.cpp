@@ -6,6 +6,8 @@
 #include "http/answer_text.hpp"
 #include "http/answers.hpp"
 #include "http/bodies.hpp"
+#include "http/rate_limit.hpp"
+#include "http/transport.hpp"
 #include <lifeguard/shielded.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -35,25 +37,30 @@ class connection {
                asio::any_io_executor strand)
         : context_(context),
           options_(context.options),
-          socket_(socket),
+          raw_(socket),
+          socket_(socket, context.tls.get()),
           child_(child),
           limit_(std::make_shared<time_limit>(std::move(strand))),
-          buffer_(options_.header_max + options_.body_max) {}
+          buffer_(options_.header_max + options_.body_max),
+          rate_(options_.rate, options_.burst) {}
     ~connection() { context_.served.deadlines->disarm(*limit_); }
 
     asio::awaitable<void> run() {
         co_await heed_requests_to_stop();
-        socket_.non_blocking(true, ec_); // see send()
+        raw_.non_blocking(true, ec_); // see send()
         bool first = true;
-        while (!child_.stop_requested()) {
+        const bool greeted = !socket_.is_encrypted() || co_await greet();
+        while (greeted && !child_.stop_requested()) {
             if (buffer_.size() == 0 && !co_await await_bytes(first))
                 break;
             first = false;
             if (!co_await serve_one())
                 break;
         }
+        if (greeted && socket_.is_encrypted())
+            co_await say_goodbye();
         error_code ignored; // the other side may have gone
-        socket_.shutdown(stream::shutdown_both, ignored);
+        raw_.shutdown(stream::shutdown_both, ignored);
     }
 
   private:
@@ -73,6 +80,23 @@ class connection {
         context_.served.deadlines->arm(*limit_, later(context_.served.time->now(), wait));
     }
     void disarm() { context_.served.deadlines->disarm(*limit_); }
+
+    /// TLS, before the first request. Who does not get through it is told nothing.
+    asio::awaitable<bool> greet() {
+        arm(options_.header_wait);
+        co_await socket_.async_handshake(token());
+        disarm();
+        co_return !ec_;
+    }
+
+    /// So that the other side can tell the end of an answer without a length from a cut.
+    asio::awaitable<void> say_goodbye() {
+        co_await shield();
+        ec_ = {};
+        arm(std::chrono::milliseconds(child_.stop_requested() ? 100 : 1000));
+        co_await socket_.async_close(token());
+        disarm();
+    }
 
     /// The first bytes of a request. False: the connection ends.
     asio::awaitable<bool> await_bytes(bool first) {
@@ -109,7 +133,10 @@ class connection {
         r.body = std::move(parser.get().body());
         // Whoever stops the server waits for the answer.
         co_await shield();
-        answer a = co_await respond(context_.served, r);
+        const duration wait = rate_.take(context_.served.time->now());
+        answer a = wait == duration::zero() ? answer() : too_many(wait);
+        if (wait == duration::zero())
+            a = co_await respond(context_.served, r);
         const bool sent = co_await send(a, h);
         if (sent && a.stream && h.method() != http::verb::head)
             co_await pump(*a.stream);
@@ -223,6 +250,13 @@ class connection {
         return r;
     }
 
+    static answer too_many(duration wait) {
+        answer a = to_answer(refusal{429, "too_many_requests", "too many on this connection"});
+        const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait);
+        a.fields.back().second = std::to_string(seconds.count()); // Retry-After
+        return a;
+    }
+
     /// What Beast could not read. Nobody is told that has gone, or was asked to.
     asio::awaitable<void> refuse_bad(error_code why, const head& h) {
         if (why == http::error::header_limit || why == http::error::buffer_overflow) {
@@ -254,7 +288,8 @@ class connection {
     /// What the client still sends is read for a while: closing on it could take the answer away.
     asio::awaitable<void> discard_rest() {
         error_code ignored;
-        socket_.shutdown(stream::shutdown_send, ignored);
+        if (!socket_.is_encrypted()) // otherwise the end will be said
+            raw_.shutdown(stream::shutdown_send, ignored);
         constexpr std::size_t at_most = 256 * 1024;
         arm(std::chrono::seconds(1));
         buffer_.clear();
@@ -272,9 +307,7 @@ class connection {
             text += a.body;
         std::string_view left = text;
         // Nearly always the system takes all of it at once: no turn of the scheduler, no deadline.
-        left.remove_prefix(socket_.write_some(asio::buffer(left), ec_));
-        if (ec_ == asio::error::would_block || ec_ == asio::error::interrupted)
-            ec_ = {};
+        left.remove_prefix(socket_.write_now(left, ec_));
         while (!ec_ && !left.empty()) {
             arm(options_.body_wait);
             const auto rest = asio::buffer(left);
@@ -286,10 +319,12 @@ class connection {
 
     const connection_context& context_;
     const http_options& options_;
-    stream& socket_;
+    stream& raw_;
+    transport socket_;
     const child_context& child_;
     const std::shared_ptr<time_limit> limit_;
     beast::flat_buffer buffer_;
+    rate_limit rate_;
     error_code ec_;
     std::optional<refusal> refused_;
 };

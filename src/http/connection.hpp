@@ -1,6 +1,7 @@
 #pragma once
 
 #include "http/api.hpp"
+#include "http/tls.hpp"
 #include <lifeguard/child_spec.hpp>
 #include <lifeguard/http_server.hpp>
 #include <lifeguard/metrics.hpp>
@@ -14,10 +15,12 @@ using stream = asio::generic::stream_protocol::socket;
 
 /// What all connections of a server share.
 struct connection_context {
-    connection_context(api a, http_options o) : served(std::move(a)), options(std::move(o)) {}
+    connection_context(api a, http_options o)
+        : served(std::move(a)), options(std::move(o)), tls(make_tls(options)) {}
 
     const api served;
     const http_options options;
+    const std::shared_ptr<asio::ssl::context> tls; ///< null: connections are not encrypted
 };
 
 /// Answers the requests of one connection until it ends. `stop_requested`: no further request after

@@ -46,6 +46,10 @@ void check(const http_options& o, bool loopback) {
         wrong("connections_max", "must be at least 1");
     if (o.events_max == 0)
         wrong("events_max", "must be at least 1");
+    if (!(o.rate >= 0))
+        wrong("rate", "must not be negative");
+    if (!(o.burst >= 1))
+        wrong("burst", "must be at least 1");
     if (o.stop_wait < duration::zero())
         wrong("stop_wait", "must not be negative");
 }
@@ -88,6 +92,7 @@ class http_server::core {
     }
 
     const tcp::endpoint& at() const noexcept { return at_; }
+    bool is_encrypted() const noexcept { return context_->tls != nullptr; }
     std::size_t connections() const noexcept { return connections_; }
 
     supervisor make_supervisor(const std::shared_ptr<core>& self) const {
@@ -196,7 +201,7 @@ std::uint16_t http_server::port() const noexcept { return core_->at().port(); }
 
 std::string http_server::url() const {
     std::ostringstream text;
-    text << "http://" << core_->at();
+    text << (core_->is_encrypted() ? "https://" : "http://") << core_->at();
     return text.str();
 }
 

@@ -120,6 +120,7 @@ void check_size(std::size_t jobs) {
 
 asio::awaitable<std::vector<submission>>
 push_batch(std::shared_ptr<queue_core> core, std::vector<new_job> jobs, push_options options) {
+    core->refuse_when_shared("many jobs in one push");
     check_size(jobs.size());
     if (options.wait > duration::zero())
         throw error(errc::invalid_option, "wait: a batch does not wait for space");

@@ -74,6 +74,7 @@ class removal {
 };
 
 asio::awaitable<removed_jobs> remove_jobs(std::shared_ptr<queue_core> core, remove_options which) {
+    core->refuse_when_shared("removing jobs");
     if (which.queue.empty() && which.states.empty() && which.ids.empty())
         throw error(errc::invalid_option, "which: must say what to remove");
     std::ranges::sort(which.ids);

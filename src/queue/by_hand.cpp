@@ -26,6 +26,7 @@ void throw_if_any(const std::exception_ptr& failure) {
 }
 
 asio::awaitable<job_state> retry_job(std::shared_ptr<queue_core> core, job_id id) {
+    core->refuse_when_shared("retrying by hand");
     for (;;) {
         change_waiters changes(*core);
         bool ours = false;
@@ -59,6 +60,7 @@ bool is_kickable(const job_record& job) noexcept {
 }
 
 asio::awaitable<void> kick_job(std::shared_ptr<queue_core> core, job_id id) {
+    core->refuse_when_shared("kicking jobs");
     change_waiters changes(*core);
     {
         wake_list wakes;
@@ -101,6 +103,7 @@ std::vector<job_record*> kicked(queue_core& core, const std::string& name, std::
 
 asio::awaitable<std::size_t> kick_queue(std::shared_ptr<queue_core> core, std::string queue,
                                         std::size_t jobs_max) {
+    core->refuse_when_shared("kicking jobs");
     if (jobs_max == 0 || jobs_max > batch_max)
         throw error(errc::invalid_option, "jobs_max: must be 1 to 10,000");
     change_waiters changes(*core);

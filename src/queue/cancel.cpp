@@ -60,6 +60,8 @@ asio::awaitable<job_state> cancel_job(std::shared_ptr<queue_core> core, job_id i
             job_record* const job = core->index().find(id);
             if (job == nullptr)
                 throw error(errc::not_found, "job " + id.to_string());
+            if (job->away)
+                core->refuse_when_shared("cancelling a job that this engine does not have");
             ours = !job->settling; // otherwise its state is looked at again
             if (ours && is_final(job->state))
                 co_return job->state;

@@ -174,7 +174,7 @@ double queue_core::random01() noexcept {
 void queue_core::job_pushed(job_record& job, wake_list& wakes) {
     ++counts.pushed;
     job.available_since = at_.now;
-    const bool ready = job.state == job_state::available;
+    const bool ready = job.state == job_state::available && !job.away;
     bool claimed = false;
     for (result_waiter** link = &job.waiters; *link != nullptr;) {
         result_waiter& w = **link;
@@ -191,7 +191,7 @@ void queue_core::job_pushed(job_record& job, wake_list& wakes) {
     }
     if (ready && !claimed)
         became_available(job, wakes);
-    else if (!ready)
+    else if (!ready && !job.away)
         hurry_upkeep(wakes);
     for (result_waiter* w = job.waiters; w != nullptr; w = w->next)
         w->stored(job);
@@ -254,7 +254,9 @@ void queue_core::change_failed(job_record& job, const std::exception_ptr& why, w
 
 void queue_core::became_available(job_record& job, wake_list& wakes) {
     job.available_since = at_.now;
-    offer(*job.queue, wakes);
+    queue_entry& queue = *job.queue;
+    offer(queue, wakes);
+    store_->offered(queue, wakes);
 }
 
 } // namespace lifeguard::detail

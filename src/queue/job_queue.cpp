@@ -102,6 +102,19 @@ job_outcome outcome(job_outcome::kind what, std::string text = {}) {
     return o;
 }
 
+/// Whether a push failed because there is a job of that id.
+bool is_duplicate(const result_waiter& w) {
+    if (w.got != result_waiter::answer::failed)
+        return false;
+    try {
+        std::rethrow_exception(w.error);
+    } catch (const error& e) {
+        return e.code() == errc::duplicate_id;
+    } catch (...) {
+        return false;
+    }
+}
+
 // The coroutines own the core: a handle may be a temporary, gone before its operation starts.
 
 /// Answers a job_id or a submission: one frame more for either would be felt.
@@ -148,9 +161,12 @@ asio::awaitable<Answer> push_job(std::shared_ptr<queue_core> core, new_job job,
     wakes.run();
     if (!guard.answered)
         co_await core->wait(waiter);
-    queue_core::throw_unless_stored(waiter, id);
+    // Another engine may have stored it.
+    const bool elsewhere = options.idempotent && is_duplicate(waiter);
+    if (!elsewhere)
+        queue_core::throw_unless_stored(waiter, id);
     if constexpr (std::is_same_v<Answer, submission>)
-        co_return submission{id, twin != nullptr};
+        co_return submission{id, twin != nullptr || elsewhere};
     else
         co_return id;
 }
@@ -171,7 +187,9 @@ asio::awaitable<std::vector<taken_job>> take_jobs(std::shared_ptr<queue_core> co
     std::unique_lock lock(core->shared().mutex);
     const time_point now = core->read_clock().now;
     detail::waiting_take take(*core, options);
-    if (take.take(wakes) || options.wait <= duration::zero()) {
+    const bool waits = options.wait > duration::zero();
+    // What others share has to be asked for.
+    if (take.take(wakes) || !(waits || core->store().is_shared())) {
         lock.unlock();
         wakes.run();
         co_return std::move(take.taken);
@@ -179,7 +197,7 @@ asio::awaitable<std::vector<taken_job>> take_jobs(std::shared_ptr<queue_core> co
     take.enlist();
     lock.unlock();
     const taking guard(*core, take);
-    co_await core->wait_until(take, detail::later(now, options.wait));
+    co_await core->wait_until(take, waits ? detail::later(now, options.wait) : time_point::max());
     const auto state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none)
         throw boost::system::system_error(asio::error::operation_aborted, "take");
@@ -191,6 +209,7 @@ asio::awaitable<std::vector<taken_job>> take_jobs(std::shared_ptr<queue_core> co
 }
 
 asio::awaitable<taken_job> take_job(std::shared_ptr<queue_core> core, job_id id) {
+    core->refuse_when_shared("taking by id");
     wake_list wakes;
     std::unique_lock lock(core->shared().mutex);
     core->read_clock();
@@ -275,6 +294,7 @@ extend_leases(std::shared_ptr<queue_core> core, std::vector<lease_token> leases,
 }
 
 asio::awaitable<void> remove_job(std::shared_ptr<queue_core> core, job_id id) {
+    core->refuse_when_shared("removing jobs");
     detail::plain_waiter waiter(result_waiter::event::changed);
     waiting guard(*core, waiter);
     wake_list wakes;

@@ -85,6 +85,7 @@ struct job_record : id_hook, place_hook, time_hook {
     bool result_lent = false;  ///< the result went to the coroutine that executed the job
     bool acknowledged = false; ///< the holder of the current delivery has said how it ended
     bool bound = false;        ///< taken for one worker, and no other may have it
+    bool away = false;         ///< settling as far as this engine goes: in others' hands
     bool removed = false;      ///< forgotten by the index; lives on because it is pinned
     bool cancel_asked = false; ///< executing, and to be cancelled when its attempt has ended
     std::uint32_t pins = 0;
@@ -93,8 +94,9 @@ struct job_record : id_hook, place_hook, time_hook {
     enum class table : std::uint8_t { none, live, finished, discarded };
     table written = table::none; ///< where its row is
     std::uint16_t crashes = 0;   ///< how often the process ended while it executed
-    std::uint32_t mark = 0;      ///< its attempt's place in the ledger; 0: none
-    std::uint32_t weight = 0;    ///< while it is kept: about its bytes in memory
+    /// Its attempt's place in the ledger, or the engine that submitted it; 0: none.
+    std::uint32_t mark = 0;
+    std::uint32_t weight = 0; ///< while it is kept: about its bytes in memory
     /// Counts the submissions: where the job is listed, and its row. Never changes.
     std::int64_t row = 0;
 };

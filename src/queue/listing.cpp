@@ -87,6 +87,7 @@ bool queue_core::list_some(const list_options& options, std::int64_t& after, job
 }
 
 asio::awaitable<job_page> queue_core::list(std::shared_ptr<queue_core> self, list_options options) {
+    self->refuse_when_shared("listing jobs");
     if (options.limit == 0 || options.limit > limit_max)
         throw error(errc::invalid_option, "limit: must be 1 to 1,000");
     if (options.after < 0)

@@ -79,14 +79,17 @@ void queue_core::apply_pause(queue_entry& queue, bool paused, std::int64_t until
     queue.paused = paused;
     queue.paused_until = paused ? until : 0;
     std::erase(timed_pauses_, &queue);
-    if (!paused)
+    if (!paused) {
+        store_->takers_changed(queue);
         return offer(queue, wakes);
+    }
     if (until != 0) {
         timed_pauses_.push_back(&queue);
         hurry_upkeep(wakes);
     }
     for (taker* const t : queue.takers)
         t->queue_paused(queue, wakes);
+    store_->takers_changed(queue);
 }
 
 /// Ends the pauses whose time is over.

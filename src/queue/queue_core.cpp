@@ -167,8 +167,10 @@ void queue_core::check(const new_job& job) {
         throw error(errc::invalid_job, "delay: not together with run_at");
     if (job.timeout < duration::zero())
         throw error(errc::invalid_job, "timeout: must not be negative");
-    if (job.unique)
+    if (job.unique) {
         check_unique(*job.unique);
+        refuse_when_shared("unique keys");
+    }
     if (!job.payload_checked(options_.limits))
         check_payload(job.payload_text(), options_.limits);
     if (!validates_.load(std::memory_order_relaxed))
@@ -186,6 +188,11 @@ void queue_core::check(const new_job& job) {
     } catch (...) {
         throw error(errc::invalid_job, "payload: " + lifeguard::describe(std::current_exception()));
     }
+}
+
+void queue_core::refuse_when_shared(const char* what) const {
+    if (store_->is_shared())
+        throw error(errc::unsupported, "store '" + std::string(store_->name()) + "': " + what);
 }
 
 bool queue_core::has_handler(std::string_view kind) const noexcept {

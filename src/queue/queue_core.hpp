@@ -78,6 +78,9 @@ class queue_core final : public store_listener,
     job_index& index() noexcept { return store_->index(); }
     job_store& store() noexcept { return *store_; }
 
+    /// Throws `unsupported` when the store is shared: it cannot do this to jobs that others have.
+    void refuse_when_shared(const char* what) const;
+
     /// Reads the clock; what is done until the next reading happens at this moment. The wall clock
     /// is read once a second and reckoned in between.
     const moment& read_clock();
@@ -234,6 +237,7 @@ class queue_core final : public store_listener,
     void change_failed(job_record& job, const std::exception_ptr& why, wake_list& wakes) override;
     void pause_settled(pause_request& r, const std::exception_ptr& failed,
                        wake_list& wakes) override;
+    void nothing_more(queue_entry& queue, wake_list& wakes) override;
     void retry_planned(wake_list& wakes) override { hurry_upkeep(wakes); }
     kind_entry& stored_kind(std::string_view name) override { return kind(name); }
     queue_entry& stored_queue(std::string_view name) override { return queue(name); }

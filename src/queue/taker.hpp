@@ -22,6 +22,13 @@ class taker {
     /// A queue that it is registered with has something ready: takes what it wants, if anything.
     /// Called with the engine's lock held.
     virtual void offer(wake_list& wakes) = 0;
+    /// How many jobs it could use at once. Called with the engine's lock held.
+    virtual std::size_t appetite() const noexcept = 0;
+    /// How long it waits for them at most. Called with the engine's lock held.
+    virtual duration patience() const noexcept { return duration::max(); }
+    /// A store that others share has nothing more for it in this queue at the moment. Called with
+    /// the engine's lock held.
+    virtual void nothing_more(queue_entry&, wake_list&) {}
     /// Empty: it never takes jobs like this one. Called with the engine's lock held.
     virtual std::optional<outlook> outlook_for(const job_record&) { return std::nullopt; }
     /// The queue has been paused: gives back what has been taken from it and not been started.

@@ -38,10 +38,19 @@ class wait_deadline final : public deadline {
 
 } // namespace
 
-void queue_core::add_taker(queue_entry& queue, taker& t) { queue.takers.push_back(&t); }
+void queue_core::add_taker(queue_entry& queue, taker& t) {
+    queue.takers.push_back(&t);
+    store_->takers_changed(queue);
+}
 
 void queue_core::remove_taker(queue_entry& queue, taker& t) noexcept {
-    std::erase(queue.takers, &t);
+    if (std::erase(queue.takers, &t) != 0)
+        store_->takers_changed(queue);
+}
+
+void queue_core::nothing_more(queue_entry& queue, wake_list& wakes) {
+    for (std::size_t i = 0; i < queue.takers.size(); ++i)
+        queue.takers[i]->nothing_more(queue, wakes);
 }
 
 void queue_core::offer(queue_entry& queue, wake_list& wakes) {

@@ -43,7 +43,15 @@ void waiting_take::offer(wake_list& wakes) {
         finish(end::served, wakes);
 }
 
+void waiting_take::nothing_more(queue_entry& queue, wake_list& wakes) {
+    std::erase(unanswered_, &queue);
+    // Who does not wait has asked, and has its answer.
+    if (options_.wait <= duration::zero() && unanswered_.empty())
+        finish(end::timed_out, wakes);
+}
+
 void waiting_take::enlist() {
+    unanswered_ = queues_;
     for (queue_entry* queue : queues_)
         core_.add_taker(*queue, *this);
 }

@@ -15,6 +15,9 @@ class waiting_take final : public taker, public timed_wait {
     bool take(wake_list& wakes);
 
     void offer(wake_list& wakes) override;
+    std::size_t appetite() const noexcept override { return options_.jobs_max - taken.size(); }
+    duration patience() const noexcept override { return options_.wait; }
+    void nothing_more(queue_entry& queue, wake_list& wakes) override;
 
     void enlist();
     void leave() noexcept;
@@ -30,6 +33,7 @@ class waiting_take final : public taker, public timed_wait {
     std::vector<queue_entry*> queues_;
     std::vector<const kind_entry*> kinds_;
     take_filter filter_;
+    std::vector<queue_entry*> unanswered_; ///< whose server may have something
 };
 
 /// What a caller learns of a job that it has leased.

@@ -127,6 +127,25 @@ void job_index::admit(job_record& job, std::int64_t wall_now) {
     ++job.queue->counts[static_cast<std::size_t>(job.state)];
 }
 
+void job_index::admit_away(job_record& job, std::int64_t wall_now) {
+    job.stored = job.settling = job.away = true;
+    job.state = job.due > wall_now ? job_state::scheduled : job_state::available;
+    ++job.queue->counts[static_cast<std::size_t>(job.state)];
+}
+
+void job_index::send_away(job_record& job, job_state state) {
+    detach(job);
+    set_state(job, state);
+    job.settling = job.away = true;
+}
+
+void job_index::fetch(job_record& job, job_state state) {
+    detach(job);
+    set_state(job, state);
+    job.sequence = ++sequence_;
+    attach(job);
+}
+
 void job_index::retract(job_record& job) noexcept {
     uniques_.release(job);
     order_.remove(job);
@@ -362,7 +381,7 @@ void job_index::unready(job_record& job) noexcept {
 /// Takes a job out of whatever its state keeps it in.
 void job_index::detach(job_record& job) noexcept {
     if (job.settling) {
-        job.settling = false; // it is nowhere
+        job.settling = job.away = false; // it is nowhere
         return;
     }
     switch (job.state) {

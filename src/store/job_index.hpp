@@ -119,6 +119,13 @@ class job_index {
     /// It was not stored: the job is what it was. One that executes has a lease to be watched.
     void resume(job_record& job);
 
+    /// A job that has only been announced is stored where others may take it.
+    void admit_away(job_record& job, std::int64_t wall_now);
+    /// A job is in others' hands: as far as is known, in this state.
+    void send_away(job_record& job, job_state state);
+    /// A job that was away is this engine's, as the last of those in its state.
+    void fetch(job_record& job, job_state state);
+
     /// An executing job becomes available again, at its old place in the order.
     void give_back(job_record& job);
     /// A job that does not execute, whatever its state, becomes available behind those that are.

@@ -42,6 +42,9 @@ class store_listener {
     /// index's `next_prune`.
     virtual void retry_planned(wake_list& wakes) = 0;
 
+    /// The server that keeps the jobs has answered everything that was asked for at once.
+    virtual void nothing_more(queue_entry& queue, wake_list& wakes) = 0;
+
     /// The entries of names that the store has kept. Throw `error`, as for names that are new.
     virtual kind_entry& stored_kind(std::string_view name) = 0;
     virtual queue_entry& stored_queue(std::string_view name) = 0;
@@ -91,6 +94,16 @@ class job_store {
 
     /// The index has forgotten jobs that were too old, or too much.
     virtual void pruned() {}
+
+    /// Whether other engines have jobs of the same queues: then the index holds those only that
+    /// this engine has fetched, finished or submitted; the last as `away` while others may have
+    /// them.
+    virtual bool is_shared() const noexcept { return false; }
+    /// Somebody takes from the queue now, or does no longer; or the queue has been paused or
+    /// resumed.
+    virtual void takers_changed(queue_entry&) {}
+    /// Jobs of the queue are available, and have been offered to all who take from it.
+    virtual void offered(queue_entry&, wake_list&) {}
 
     /// When what could not be stored, and must be, is to be tried again; max: nothing is.
     virtual time_point next_retry() const noexcept { return time_point::max(); }

@@ -195,6 +195,9 @@ class pool_core final : public taker,
     std::shared_ptr<worker> find(const std::string& id) const;
 
     // taker
+    std::size_t appetite() const noexcept override {
+        return options_.concurrency * workers_.size();
+    }
     std::optional<outlook> outlook_for(const job_record& job) override;
     void offer(wake_list& wakes) override;
     void queue_paused(queue_entry& queue, wake_list& wakes) override;

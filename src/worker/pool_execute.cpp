@@ -67,7 +67,7 @@ void pool_core::withdraw_late(wake_list& wakes) {
         execution& e = checkouts_.front();
         checkouts_.pop_front();
         job_record& job = *e.job;
-        if (job.settling)
+        if (job.settling && !job.away)
             continue;                          // somebody else ends it
         if (job.state == job_state::executing) // taken by a worker that has not come to it
             let_go(static_cast<worker&>(*job.holder), job);

@@ -125,7 +125,10 @@ asio::awaitable<json> execute_in(std::shared_ptr<pool_core> core, new_job job,
     }
     if (refused)
         std::rethrow_exception(refused);
-    if (waiter.exhausted)
+    // A job that others share may have been begun before it could be withdrawn.
+    const bool begun =
+        waiter.got == result_waiter::answer::finished && waiter.state != job_state::cancelled;
+    if (waiter.exhausted && !begun)
         throw error(errc::pool_exhausted,
                     "pool '" + core->options().name + "': job " + id.to_string());
     if (waiter.got == result_waiter::answer::closed)

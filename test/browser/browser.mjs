@@ -51,10 +51,13 @@ export async function open(browser, url, { expected = [], ...options } = {}) {
   };
 }
 
-/** Accessibility problems that are serious or worse. */
-export async function inaccessible(page) {
-  await page.evaluate(axe); // through the debugger: the page's policy is not loosened
-  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+/** Accessibility problems that are serious or worse. `rules`: only these. */
+export async function inaccessible(page, rules) {
+  // Through the debugger: the page's policy is not loosened.
+  if (!await page.evaluate(() => Boolean(globalThis.axe))) await page.evaluate(axe);
+  const found = await page.evaluate((only) => globalThis.axe.run(document, {
+    resultTypes: ["violations"], ...(only ? { runOnly: { type: "rule", values: only } } : {}),
+  }), rules);
   return found.violations.filter((v) => ["serious", "critical"].includes(v.impact))
     .map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`);
 }

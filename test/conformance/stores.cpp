@@ -4,6 +4,14 @@
 #include "store/database_file.hpp"
 #endif
 
+#if LIFEGUARD_WITH_NATS
+#include "nats/nats_server.hpp"
+#include <lifeguard/nats_store.hpp>
+#endif
+
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
 #include <vector>
 
 namespace lifeguard::test {
@@ -33,9 +41,61 @@ const std::vector<store_under_test>& stores() {
     return all;
 }
 
+#if LIFEGUARD_WITH_NATS
+
+store_under_test jetstream() {
+    return {"nats", [] {
+                nats_store_options o;
+                o.servers.push_back(shared_nats_url());
+                o.prefix = fresh_prefix();
+                o.hold_delayed = std::chrono::hours(24); // or its clock would not be the test's
+                return nats_store(o);
+            }};
+}
+
+/// What a store that others share answers `unsupported` to, or has no figures of; docs/nats.md.
+bool is_excepted_on_nats(std::string_view test) {
+    static constexpr std::string_view cases[] = {"Q_01_a_push_answers_an_id", // removes some
+                                                 "Q_08",
+                                                 "Q_09",
+                                                 "Q_10",
+                                                 "Q_12",
+                                                 "Q_13",
+                                                 "Q_24",
+                                                 "Q_25",
+                                                 "Q_35",
+                                                 "Q_36",
+                                                 "Q_38_a_job_that_nobody_has",
+                                                 "Q_38_a_finished_job",
+                                                 "Q_39",
+                                                 "Q_41",
+                                                 "Q_42",
+                                                 "Q_47",
+                                                 "Q_48",
+                                                 "a_job_",
+                                                 "jobs_are_listed",
+                                                 "a_list_",
+                                                 "pages_",
+                                                 "few_are",
+                                                 "what_is_forgotten"};
+    return std::ranges::any_of(cases, [&](std::string_view c) { return test.starts_with(c); });
+}
+
+#endif
+
 } // namespace
 
 void on_every_store(void (*body)(test_context& ctx, const store_under_test& kept)) {
+#if LIFEGUARD_WITH_NATS
+    const std::string test = boost::unit_test::framework::current_test_case().p_name;
+    // A server takes its time: what is cut is what has nothing to do with it.
+    if (!is_excepted_on_nats(test) && std::getenv("LIFEGUARD_TEST_CUTS") == nullptr) {
+        const store_under_test kept = jetstream();
+        BOOST_TEST_CONTEXT("store: " << kept.name) {
+            with_one_and_two_threads([&](test_context& ctx) { body(ctx, kept); });
+        }
+    }
+#endif
     for (const store_under_test& kept : stores()) {
         BOOST_TEST_CONTEXT("store: " << kept.name) {
             with_one_and_two_threads([&](test_context& ctx) { body(ctx, kept); });

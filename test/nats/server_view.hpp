@@ -1,0 +1,33 @@
+#pragma once
+
+#include <nats/nats.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace lifeguard::test {
+
+/// The server as somebody else sees it who knows the streams' names.
+class server_view {
+  public:
+    explicit server_view(const std::string& url);
+    ~server_view();
+    server_view(const server_view&) = delete;
+    server_view& operator=(const server_view&) = delete;
+
+    /// How many messages are in a stream.
+    std::uint64_t messages(const std::string& stream);
+    /// The data of all of them; it must be one without gaps.
+    std::vector<std::string> data(const std::string& stream);
+    /// Requests that wait at a consumer.
+    std::int64_t waiting(const std::string& stream, const std::string& consumer);
+    void add_stream(const std::string& name, const std::string& subject, jsRetentionPolicy keeps,
+                    jsStorageType where);
+
+  private:
+    natsConnection* connection_ = nullptr;
+    jsCtx* js_ = nullptr;
+};
+
+} // namespace lifeguard::test
