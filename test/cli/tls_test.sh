@@ -75,7 +75,8 @@ expect 3 '' "$lifeguard" --server "http://$address" queues
 # A body that does not fit into one record, and one that the client reads in pieces.
 head -c 300000 /dev/zero | tr '\0' x >"$directory/text"
 printf '{"kind":"echo","payload":"%s"}\n' "$(cat "$directory/text")" >"$directory/large.jsonl"
-expect 0 'xxxx' "$lifeguard" --server "$url" --ca "$directory/good.pem" submit --file "$directory/large.jsonl" --wait 10s --json
+id=$("$lifeguard" --server "$url" --ca "$directory/good.pem" submit --file "$directory/large.jsonl" --wait 10s 2>/dev/null)
+expect 0 'xxxx' "$lifeguard" --server "$url" --ca "$directory/good.pem" --json job "$id"
 handshake() { openssl s_client -connect "$address" -CAfile "$directory/good.pem" "$@" </dev/null; }
 expect 0 'Verification: OK' handshake -tls1_2
 expect 0 'Verification: OK' handshake -tls1_3
