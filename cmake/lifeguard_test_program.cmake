@@ -41,7 +41,7 @@ function(lifeguard_test_program name)
             --log_level=test_suite
             --color_output=no)
         set_tests_properties(${name}_cut PROPERTIES
-            TIMEOUT 300
+            TIMEOUT 900
             LABELS "${arg_LABELS}"
             ENVIRONMENT "LIFEGUARD_TEST_CUTS=300;${LIFEGUARD_SANITIZER_ENVIRONMENT}")
     endif()

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace lifeguard::detail {
@@ -13,6 +15,12 @@ struct option_mistake {
     std::string found;    ///< the value as JSON, shortened; empty: nothing, or it says nothing
     std::size_t line = 0; ///< counted from 1; 0: nobody knows
 };
+
+/// Adds a mistake behind those of its line.
+inline void add_by_line(std::vector<option_mistake>& to, option_mistake m) {
+    const auto at = std::ranges::upper_bound(to, m.line, {}, &option_mistake::line);
+    to.insert(at, std::move(m));
+}
 
 /// Gets every mistake, where otherwise the first one is thrown.
 struct option_report {

@@ -64,11 +64,11 @@ void look_for_programs(detail::checked_options& checked, const detail::option_do
             if (!command.argv.empty())
                 find_command(command);
         } catch (const error& e) {
-            checked.mistakes.push_back({path, "must be a program that can be run",
-                                        json(command.argv.front()).dump(), document.line_of(path)});
+            option_mistake m{path, "must be a program that can be run",
+                             json(command.argv.front()).dump(), document.line_of(path)};
+            add_by_line(checked.mistakes, std::move(m));
         }
     }
-    std::ranges::stable_sort(checked.mistakes, {}, &option_mistake::line);
 }
 
 json as_json(const option_mistake& m) {

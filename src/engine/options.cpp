@@ -246,9 +246,8 @@ checked_options check_options(const option_document& document) {
             m.found = shown(*found);
             m.expected = m.expected.substr(0, m.expected.rfind(", is "));
         }
-        checked.mistakes.push_back(std::move(m));
+        add_by_line(checked.mistakes, std::move(m));
     }
-    std::ranges::stable_sort(checked.mistakes, {}, &option_mistake::line);
     return checked;
 }
 
