@@ -16,7 +16,7 @@ struct option_mistake {
     std::size_t line = 0; ///< counted from 1; 0: nobody knows
 };
 
-/// Adds a mistake behind those of its line.
+/// Adds a mistake behind those of its line, to mistakes in the order of their lines.
 inline void add_by_line(std::vector<option_mistake>& to, option_mistake m) {
     const auto at = std::ranges::upper_bound(to, m.line, {}, &option_mistake::line);
     to.insert(at, std::move(m));

@@ -227,7 +227,8 @@ namespace detail {
 
 checked_options check_options(const option_document& document) {
     checked_options checked;
-    checked.mistakes = document.mistakes;
+    for (const option_mistake& m : document.mistakes)
+        add_by_line(checked.mistakes, m);
     const bool unreadable = std::ranges::any_of(
         checked.mistakes, [](const option_mistake& m) { return m.path.empty(); });
     if (unreadable)
