@@ -20,14 +20,17 @@ struct list_options {
     std::string id_prefix;          ///< how the id begins: "0190a6f2-8c5e"; empty: all
     /// At most so many, 1 to 1,000. Defaults to 100.
     std::size_t limit = 100;
-    /// Only those behind this place: `job_page::next` of the page before. Zero: from the first.
+    /// Those submitted last come first.
+    bool newest_first = false;
+    /// Only those behind this place: `job_page::next` of the page before, in the same direction.
+    /// Zero: from the first.
     std::int64_t after = 0;
 };
 
 /// A part of a list.
 struct job_page {
-    /// In the order of submission. Without payloads, results and errors: `job_queue::find` has
-    /// those of one job.
+    /// In the order of submission, or backwards. Without payloads, results and errors:
+    /// `job_queue::find` has those of one job.
     std::vector<job_info> jobs;
     /// Where the next page begins; zero: this was the last.
     std::int64_t next = 0;

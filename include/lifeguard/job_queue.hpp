@@ -303,9 +303,9 @@ class job_queue {
 
     /// A job as it is now; empty when it is unknown, or forgotten.
     std::optional<job_info> find(job_id id) const;
-    /// Jobs in the order of submission, a page at a time. The order never changes, and a job keeps
-    /// its place whatever becomes of it; one that comes or goes while you turn pages may be on them
-    /// or not, all others are, once.
+    /// Jobs in the order of submission or the newest first, a page at a time. The order never
+    /// changes, and a job keeps its place whatever becomes of it; one that comes or goes while you
+    /// turn pages may be on them or not, all others are, once.
     ///
     /// Costs about 0.1 us for each job that is looked at, listed or not; after every 1,000 of them
     /// others have their turn. No file is read. Errors: `invalid_option`.

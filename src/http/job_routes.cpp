@@ -115,6 +115,13 @@ struct submitted {
     int priority;
 };
 
+bool newest_first(const target& at) {
+    const std::string order = at.parameter("order").value_or("asc");
+    if (order != "asc" && order != "desc")
+        throw refusal{422, name_of(errc::invalid_option), "must be asc or desc", "order"};
+    return order == "desc";
+}
+
 template <typename Parsed>
 auto jobs_of(Parsed parsed, const request& r) {
     if (!parsed) {
@@ -181,12 +188,13 @@ asio::awaitable<answer> get_job(call& c) {
 }
 
 asio::awaitable<answer> list_jobs(call& c) {
-    c.at.allow({"queue", "state", "kind", "id_prefix", "limit", "after"});
+    c.at.allow({"queue", "state", "kind", "id_prefix", "order", "limit", "after"});
     list_options which(c.at.parameter("queue").value_or(""));
     if (const auto state = c.at.parameter("state"))
         which.state = parse_state(*state);
     which.kind = c.at.parameter("kind").value_or("");
     which.id_prefix = c.at.parameter("id_prefix").value_or("");
+    which.newest_first = newest_first(c.at);
     which.limit = c.at.number("limit", 1, 1000).value_or(which.limit);
     which.after = static_cast<std::int64_t>(
         c.at.number("after", 0, std::numeric_limits<std::int64_t>::max()).value_or(0));

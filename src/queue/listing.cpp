@@ -4,6 +4,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <limits>
+
 namespace lifeguard::detail {
 namespace {
 
@@ -71,7 +73,7 @@ bool queue_core::list_some(const list_options& options, std::int64_t& after, job
         return false;
     std::size_t examined = 0;
     bool more = false;
-    index().order().walk(after, [&](const job_record& job) {
+    const auto look = [&](const job_record& job) {
         more = examined++ == examined_max || page.jobs.size() == options.limit;
         if (more)
             return false;
@@ -82,7 +84,12 @@ bool queue_core::list_some(const list_options& options, std::int64_t& after, job
         if (listed)
             page.jobs.push_back(summarize(job));
         return true;
-    });
+    };
+    if (!options.newest_first)
+        index().order().walk(after, look);
+    else
+        index().order().walk_back(after == 0 ? std::numeric_limits<std::int64_t>::max() : after,
+                                  look);
     return more;
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <ranges>
 
 namespace lifeguard::detail {
 
@@ -30,6 +31,15 @@ class submission_order {
         for (auto b = blocks_.lower_bound(block_of(after)); b != blocks_.end(); ++b)
             for (job_record* job : b->jobs)
                 if (job != nullptr && job->row > after && !f(*job))
+                    return;
+    }
+
+    /// The same for those whose number is below `before`, highest first.
+    template <typename F>
+    void walk_back(std::int64_t before, F f) {
+        for (auto b = blocks_.upper_bound(block_of(before)); b != blocks_.begin();)
+            for (job_record* job : (--b)->jobs | std::views::reverse)
+                if (job != nullptr && job->row < before && !f(*job))
                     return;
     }
 

@@ -21,7 +21,8 @@ std::vector<job_id> pages_of(test_context& ctx, queue_fixture& q, list_options o
     do {
         const job_page page = page_of(ctx, q, options);
         BOOST_TEST_REQUIRE(page.jobs.size() <= limit);
-        BOOST_TEST_REQUIRE((page.next == 0 || page.next > options.after));
+        if (page.next != 0 && options.after != 0)
+            BOOST_TEST_REQUIRE((page.next > options.after) == !options.newest_first);
         for (const job_info& job : page.jobs)
             all.push_back(job.id);
         options.after = page.next;
@@ -53,6 +54,37 @@ LIFEGUARD_STORE_TEST(jobs_are_listed_in_the_order_of_submission_whatever_their_s
     list_options options;
     options.limit = 25;
     BOOST_TEST(page_of(ctx, q, options).next == 0); // there is none behind the last
+}
+
+LIFEGUARD_STORE_TEST(the_newest_are_listed_first_when_asked_for) {
+    queue_fixture q(ctx, kept);
+    std::vector<job_id> ids;
+    std::vector<job_id> rare; // a thousand others between two of them
+    for (int i = 0; i < 2500; ++i) {
+        ids.push_back(q.push(new_job(i % 1200 == 50 ? "rare" : "k")));
+        if (i % 1200 == 50)
+            rare.push_back(ids.back());
+    }
+    for (const std::size_t gone : {2499u, 1200u, 1199u, 0u}) { // both ends among them
+        ctx.await(q.queue.remove(ids[gone]));
+        ids.erase(ids.begin() + static_cast<std::ptrdiff_t>(gone));
+    }
+    std::ranges::reverse(ids);
+    std::ranges::reverse(rare);
+    list_options options;
+    options.newest_first = true;
+    for (const std::size_t limit : {7u, 1000u})
+        BOOST_TEST(pages_of(ctx, q, options, limit) == ids, boost::test_tools::per_element());
+    options.kind = "rare";
+    for (const std::size_t limit : {1u, 3u})
+        BOOST_TEST(pages_of(ctx, q, options, limit) == rare, boost::test_tools::per_element());
+    options.limit = 5;
+    options.kind.clear();
+    options.after = page_of(ctx, q, options).next;
+    const job_id late = q.push(new_job("k")); // is not behind the place
+    BOOST_TEST(page_of(ctx, q, options).jobs.at(0).id == ids[5]);
+    options.after = 0;
+    BOOST_TEST(page_of(ctx, q, options).jobs.at(0).id == late);
 }
 
 LIFEGUARD_STORE_TEST(a_list_is_of_a_queue_a_state_and_a_kind) {

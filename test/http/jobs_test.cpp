@@ -170,6 +170,15 @@ LIFEGUARD_TEST(jobs_are_listed_explained_cancelled_and_retried) {
     const reply rest = rig.get("/v1/jobs?limit=10&after=" + page.value().at("next").dump());
     BOOST_TEST(rest.value().at("jobs").size() == 3u);
     BOOST_TEST(rest.value().at("next").is_null());
+    const reply newest = rig.get("/v1/jobs?limit=2&order=desc");
+    BOOST_TEST(newest.value().at("jobs").at(1).at("kind") == "odd");
+    const reply older =
+        rig.get("/v1/jobs?order=desc&limit=10&after=" + newest.value().at("next").dump());
+    BOOST_TEST(older.value().at("jobs").size() == 3u);
+    BOOST_TEST(older.value().at("jobs").at(2) == page.value().at("jobs").at(0));
+    BOOST_TEST(older.value().at("next").is_null());
+    BOOST_TEST(rig.get("/v1/jobs?order=asc&limit=2").body == page.body);
+    BOOST_TEST(rig.get("/v1/jobs?order=newest").where() == "order");
     const json odd = rig.get("/v1/jobs?kind=odd").value().at("jobs");
     BOOST_REQUIRE(odd.size() == 1u);
     const std::string at = "/v1/jobs/" + odd[0].at("id").get<std::string>();
