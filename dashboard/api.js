@@ -61,8 +61,21 @@ export async function ask(method, path, { body, signal, headers = {} } = {}) {
   }
 }
 
+const early = new Map();
+
+/** Asks for what `get` is about to be asked for. */
+export function prefetch(paths) {
+  for (const path of paths) {
+    const answer = ask("GET", path).then((r) => r.json());
+    answer.catch(() => {}); // whoever gets it is told
+    early.set(path, answer);
+  }
+}
+
 export async function get(path, signal) {
-  return (await ask("GET", path, { signal })).json();
+  const asked = early.get(path);
+  early.delete(path);
+  return asked ?? (await ask("GET", path, { signal })).json();
 }
 export async function getText(path, signal) {
   return (await ask("GET", path, { signal })).text();

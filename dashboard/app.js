@@ -1,6 +1,6 @@
 // The frame: which page is shown, the navigation, how the connection is.
 
-import { forgetToken, get, hasToken, onTokenNeeded } from "./api.js";
+import { forgetToken, get, hasToken, onTokenNeeded, prefetch } from "./api.js";
 import { h, line, put, say } from "./dom.js";
 import * as format from "./format.js";
 import { latest, live, on, start } from "./live.js";
@@ -9,7 +9,7 @@ import { askForToken, badge, report, settings } from "./ui.js";
 
 const pages = [
   ["", "Overview", () => import("./overview.js")],
-  ["tree", "Tree", () => import("./tree.js")],
+  ["tree", "Tree", () => import("./tree.js"), ["/v1/tree", "/v1/workers"]],
   ["jobs", "Jobs", () => import("./jobs.js")],
   ["dead", "Dead letters", () => import("./dead.js")],
   ["workers", "Workers", () => import("./workers.js")],
@@ -97,26 +97,30 @@ document.getElementById("skip").addEventListener("click", (e) => {
   main.focus();
 });
 
+/** Everything that the first page waits for is asked for at once: its module, what it shows, the
+ *  samples. Each is asked for the token if need be; the person is asked once. */
 async function begin() {
-  try {
-    const asked = get("/v1/version"); // asks for the token, once
-    asked.catch(() => {}); // it is awaited below
-    Object.assign(settings, await get("/dashboard/settings.json"));
-    drawNav();
-    drawBadges();
-    const { version } = await asked;
-    document.getElementById("engine").title = `lifeguard ${line(version, 40)}`;
-  } catch (e) {
-    report(e);
-    drawNav();
-  }
-  drawBadges();
   on("state", drawFrame);
   on("sample", drawFrame);
   on("history", drawFrame);
+  start();
+  const [where] = location.hash.replace(/^#\/?/, "").split("?");
+  const page = pages.find(([name]) => name === where);
+  prefetch(page?.[3] ?? []);
+  page?.[2]().catch(() => {}); // route() reports it
+  try {
+    Object.assign(settings, await get("/dashboard/settings.json"));
+  } catch (e) {
+    report(e);
+  }
+  drawNav();
+  drawBadges();
+  drawFrame();
   window.addEventListener("hashchange", route);
   await route();
-  start();
+  const { version } = await get("/v1/version").catch(() => ({ version: "" }));
+  document.getElementById("engine").title = `lifeguard ${line(version, 40)}`;
+  drawBadges();
 }
 
 begin();

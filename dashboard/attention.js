@@ -1,14 +1,26 @@
 // What needs somebody, worst first, each with what can be done about it.
 
 import { get, path, post, query } from "./api.js";
-import { foreign, h, put } from "./dom.js";
+import { foreign, h, mark, put, reconcile, say } from "./dom.js";
 import * as format from "./format.js";
 import { latest, on } from "./live.js";
 import { lastFailure } from "./log.js";
 import { retryAll } from "./bulk.js";
-import { action, badge, every, report, toast } from "./ui.js";
+import { action, badge, every, report, toast, wordOf } from "./ui.js";
 
 const SHOWN = 6;
+
+const because = (why) => (why ? ["Last error: ", h("strong", { class: "bad" }, foreign(why, 160)), " · "] : "");
+
+function ofWorker(w) {
+  const forced = w.breaker === "forced_open";
+  return {
+    level: "bad", badge: w.breaker, title: ["Worker ", foreign(w.id), forced ? " is switched off" : " fails"],
+    text: [because(w.last_error), forced ? "Its circuit breaker was forced open: it takes no jobs until somebody closes it."
+      : `${format.plural(w.failed, "job")} failed; its circuit breaker keeps others away until it is tried again.`],
+    href: `#/tree?at=${encodeURIComponent(w.id)}`, label: "Show the worker",
+  };
+}
 
 async function openBreakers(sample, signal) {
   const items = [];
@@ -22,40 +34,44 @@ async function openBreakers(sample, signal) {
     if (bad.length > 3) { // rather one line than one for each
       const why = bad.find((w) => w.last_error)?.last_error;
       items.push({
-        level: "bad", badge: "open", title: [`${bad.length} of ${p.workers} workers of `, foreign(pool)],
-        text: ["Their circuit breakers are open: they take no jobs. ", why ? ["Last error: ", foreign(why, 140)] : ""],
+        level: "bad", badge: "open", title: [`${bad.length} of ${p.workers} workers of `, foreign(pool), " fail"],
+        text: [because(why), "Their circuit breakers are open: they take no jobs."],
         href: `#/workers${query({ pool })}`, label: "Show the workers",
       });
       continue;
     }
-    for (const w of bad) {
-      items.push({
-        level: "bad", badge: w.breaker, title: ["Worker ", foreign(w.id)],
-        text: [w.last_error ? ["Last error: ", foreign(w.last_error, 140), ". "] : "", `${format.plural(w.failed, "failed job")}; its circuit breaker is open, so it takes no jobs.`],
-        href: `#/tree?at=${encodeURIComponent(w.id)}`, label: "Show the worker",
-      });
-    }
+    items.push(...bad.map(ofWorker));
   }
   return items;
 }
 
-async function deadLetters(sample, signal) {
+/** Why a job of the queue in that state failed: of the log, or of the newest of them. */
+async function reason(queue, state, signal) {
+  const known = lastFailure((f) => f.queue === queue)?.fields.reason;
+  if (known !== undefined) return known;
+  const { jobs } = await get(`/v1/jobs${query({ queue, state, order: "desc", limit: 1 })}`, signal);
+  return jobs.length > 0 ? (await get(path("v1", "jobs", jobs[0].id), signal)).errors.at(-1)?.text : undefined;
+}
+
+async function failedJobs(sample, signal) {
   const items = [];
   for (const [queue, q] of Object.entries(sample.queues ?? {})) {
-    if (!(q.discarded > 0)) continue;
-    let why = lastFailure((f) => f.queue === queue)?.fields.reason;
-    if (why === undefined) {
-      const { jobs } = await get(`/v1/jobs${query({ queue, state: "discarded", limit: 1 })}`, signal);
-      if (jobs.length > 0) why = (await get(path("v1", "jobs", jobs[0].id), signal)).errors.at(-1)?.text;
-    }
-    items.push({
-      level: "bad", badge: "discarded", title: [`${format.plural(q.discarded, "dead letter")} in `, foreign(queue)],
-      text: why === undefined ? "Their attempts are used up." : ["Last error: ", foreign(why, 160)],
-      href: `#/dead${query({ queue })}`, label: "Show the jobs",
-      act: () => action("Retry all …", () => retryAll({ queue, state: "discarded" }), { small: true }),
-    });
+    if (q.discarded > 0)
+      items.push({
+        level: "bad", badge: "discarded", title: [`${format.plural(q.discarded, "job")} of `, foreign(queue), " failed for good"],
+        text: [because(await reason(queue, "discarded", signal)), "They are kept until you retry or delete them."],
+        href: `#/dead${query({ queue })}`, label: "Show the jobs",
+        act: () => action("Retry all …", () => retryAll({ queue, state: "discarded" }), { class: "primary small" }),
+      });
+    if (q.retryable > 0)
+      items.push({
+        level: "warn", badge: "retryable", title: [`${format.plural(q.retryable, "job")} of `, foreign(queue), " failed and will be tried again"],
+        text: [because(await reason(queue, "retryable", signal)), "They wait for their next attempt."],
+        href: `#/jobs${query({ queue, state: "retryable" })}`, label: "Show the jobs",
+        act: () => action("Retry now …", () => retryAll({ queue, state: "retryable" }), { small: true }),
+      });
   }
-  return items;
+  return items.sort((a, b) => (a.level === "bad" ? 0 : 1) - (b.level === "bad" ? 0 : 1));
 }
 
 function pausedQueues(sample) {
@@ -69,27 +85,44 @@ function pausedQueues(sample) {
   }));
 }
 
+/** A line that stays the same elements while its figures change: a button keeps its focus. */
+function itemView() {
+  const about = h("div", null, h("strong"), h("p"));
+  const buttons = h("div", { class: "buttons" });
+  const node = h("li", null, h("span"), about, buttons);
+  let made = false;
+  return {
+    node,
+    update(x) {
+      mark(node, "class", x.level);
+      if (node.firstChild.textContent !== wordOf(x.badge)) node.firstChild.replaceWith(badge(x.badge));
+      put(about.firstChild, x.title);
+      put(about.lastChild, x.text);
+      if (!made) put(buttons, h("a", { class: "button small", href: x.href }, x.label), x.act?.());
+      made = true;
+    },
+  };
+}
+
 export function attention(signal) {
   const list = h("ul", { class: "needs" });
   const node = h("section", { "aria-label": "Needs attention", class: "attention" }, h("h2", null, "Needs attention"), list);
-  let shownAs = null;
-
-  const item = (x) => h("li", { class: x.level }, badge(x.badge), h("div", null, h("strong", null, x.title), h("p", null, x.text)),
-    h("div", { class: "buttons" }, h("a", { class: "button small", href: x.href }, x.label), x.act?.()));
+  const views = new Map();
+  const well = h("li", { class: "good" }, badge("ok"), h("div", null, h("strong", null, "All is well"), h("p", null, "No breaker is open, no job failed, no queue is paused.")));
+  const more = h("li", { class: "quiet" });
 
   async function look() {
     const sample = latest();
     if (!sample) return;
-    const items = [...await openBreakers(sample, signal), ...await deadLetters(sample, signal), ...pausedQueues(sample)];
+    const items = [...await openBreakers(sample, signal), ...await failedJobs(sample, signal), ...pausedQueues(sample)];
     if (sample.loop_lag_ms > 250)
       items.push({ level: "warn", badge: "slow", title: "The event loop is held up", text: `By ${format.ms(sample.loop_lag_ms)}: a handler blocks its thread.`, href: "#/workers", label: "Workers" });
-    const now = items.map(item);
-    const text = now.map((n) => n.textContent).join("\n");
-    if (text === shownAs) return; // buttons that somebody is about to press stay
-    shownAs = text;
-    node.classList.toggle("calm", items.length === 0);
-    if (items.length === 0) put(list, h("li", { class: "good" }, badge("ok"), h("div", null, h("strong", null, "All is well"), h("p", null, "No breaker is open, no job was discarded, no queue is paused."))));
-    else put(list, now.slice(0, SHOWN), now.length > SHOWN && h("li", { class: "quiet" }, `and ${now.length - SHOWN} more`));
+    reconcile(list, views, items.slice(0, SHOWN), (x) => `${x.badge} ${x.href}`, itemView);
+    say(more, `and ${items.length - SHOWN} more`);
+    if (items.length === 0) list.append(well);
+    else well.remove();
+    if (items.length > SHOWN) list.append(more);
+    else more.remove();
   }
 
   every(2000, look, signal);

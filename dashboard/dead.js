@@ -39,13 +39,13 @@ export function mount(main, params, signal) {
   let rows = [];
   async function load(after) {
     if (!after) rows = [];
-    const answer = await get(`/v1/jobs${query({ ...filter, after, limit: LIMIT })}`, signal);
+    const answer = await get(`/v1/jobs${query({ ...filter, order: "desc", after, limit: LIMIT })}`, signal);
     const whole = await Promise.all(answer.jobs.map((j) => get(path("v1", "jobs", j.id), signal).catch(() => ({ ...j, errors: [] }))));
     rows = rows.concat(whole.map(row));
     t.rows(rows);
     more.hidden = answer.next === null;
     more.onclick = () => load(answer.next).catch(report);
-    say(about, rows.length === 0 ? "" : `${rows.length} shown, in the order of submission`);
+    say(about, rows.length === 0 ? "" : `${rows.length} shown, those submitted last come first`);
   }
   const then = (f) => async () => { if (await f(filter)) await load(); };
   put(main, head("Dead letters", h("div", { class: "buttons" }, h("button", { type: "button", class: "small", onclick: () => load().catch(report) }, "Refresh"),

@@ -33,6 +33,26 @@ export function mark(node, name, value) {
   else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
 }
 
+/** Makes the children of `box` those of `things`, in order: one view `{node, update(thing)}` for each
+ *  key, which stays as long as its thing does. Focus and selection survive. */
+export function reconcile(box, views, things, key, make) {
+  const keys = things.map(key);
+  const wanted = new Set(keys);
+  for (const [k, view] of views) { // first: what stays need not be moved then
+    if (wanted.has(k)) continue;
+    view.node.remove();
+    views.delete(k);
+  }
+  let before = box.firstChild;
+  things.forEach((thing, i) => {
+    let view = views.get(keys[i]);
+    if (!view) views.set(keys[i], view = make(thing));
+    if (view.node === before) before = before.nextSibling;
+    else box.insertBefore(view.node, before);
+    view.update(thing);
+  });
+}
+
 const hidden = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
 
 function picture(c) {

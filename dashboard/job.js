@@ -10,12 +10,15 @@ import { action, badge, confirm, copy, every, head, longText, stat, times, toast
 const final = new Set(["completed", "cancelled", "discarded"]);
 
 function timeline(job) {
+  const failed = job.errors.map((e) => [e.attempt, [`Attempt ${e.attempt} failed`, e.at, "bad", e.text]]);
   const steps = [
     ["Submitted", job.created_at, ""],
     job.run_at && job.run_at !== job.created_at && [job.state === "scheduled" || job.state === "retryable" ? "Due" : "Was due", job.run_at, ""],
-    ...job.errors.map((e) => [`Attempt ${e.attempt} failed`, e.at, "bad", e.text]),
+    // In this order: what came in the same millisecond stays in it.
+    ...failed.filter(([n]) => n < job.attempt).map(([, step]) => step),
     job.attempted_at && [`Attempt ${job.attempt} began`, job.attempted_at, job.state === "executing" ? "busy" : ""],
-    job.finished_at && [job.state, job.finished_at, job.state === "completed" ? "good" : "bad"],
+    ...failed.filter(([n]) => n >= job.attempt).map(([, step]) => step),
+    job.finished_at && [job.state[0].toUpperCase() + job.state.slice(1), job.finished_at, job.state === "completed" ? "good" : "bad"],
   ].filter(Boolean).sort((a, b) => new Date(a[1]) - new Date(b[1]));
   const begun = new Date(job.created_at).getTime();
   return h("ol", { class: "timeline" }, steps.map(([what, at, how, text]) => h("li", { class: how || null },

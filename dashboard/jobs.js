@@ -3,7 +3,7 @@
 import { get, query } from "./api.js";
 import { cancelAll, removeAll, retryAll } from "./bulk.js";
 import { foreign, h, put } from "./dom.js";
-import { count } from "./format.js";
+import { plural } from "./format.js";
 import { latest } from "./live.js";
 import { job_states } from "./series.js";
 import { action, badge, field, head, report, select, settings, table, times } from "./ui.js";
@@ -39,7 +39,7 @@ function row(job) {
 const trail = []; // of pages that were turned, for going back
 
 export function mount(main, params, signal) {
-  const filter = Object.fromEntries(["queue", "state", "kind", "id_prefix"].map((n) => [n, params.get(n) ?? ""]));
+  const filter = Object.fromEntries(["queue", "state", "kind", "id_prefix", "order"].map((n) => [n, params.get(n) ?? ""]));
   const after = params.get("after") ?? "";
   if (after === "") trail.length = 0;
 
@@ -47,8 +47,9 @@ export function mount(main, params, signal) {
   const queue = h("input", { value: filter.queue, list: "queues", placeholder: "any", spellcheck: "false", autocomplete: "off" });
   const kind = h("input", { value: filter.kind, placeholder: "any", spellcheck: "false", autocomplete: "off" });
   const state = select({}, [["", "any"], ...job_states.map((x) => [x, x])], filter.state);
+  const order = select({}, [["", "newest first"], ["asc", "oldest first"]], filter.order);
   const id = h("input", { type: "search", value: filter.id_prefix, placeholder: "beginning, or key", spellcheck: "false", autocomplete: "off" });
-  const go = (more) => { location.hash = `#/jobs${query({ queue: queue.value, state: state.value, kind: kind.value, ...more })}`; };
+  const go = (more) => { location.hash = `#/jobs${query({ queue: queue.value, state: state.value, kind: kind.value, order: order.value, ...more })}`; };
   const form = h("form", { class: "controls", role: "search", "aria-label": "Filter", onsubmit: async (e) => {
     e.preventDefault();
     const text = id.value.trim();
@@ -60,9 +61,9 @@ export function mount(main, params, signal) {
       report(e2);
     }
   } }, field("Queue", queue), h("datalist", { id: "queues" }, queues.map((q) => h("option", { value: q }))), field("State", state),
-  field("Kind", kind), field("Id", id), h("button", { class: "primary" }, "Show"),
+  field("Kind", kind), field("Id", id), field("Order", order), h("button", { class: "primary" }, "Show"),
   Object.values(filter).some(Boolean) && h("a", { class: "button", href: "#/jobs" }, "Clear"));
-  state.addEventListener("change", () => go({}));
+  for (const box of [state, order]) box.addEventListener("change", () => go({}));
 
   const t = table("Jobs", [{ label: "State" }, { label: "Kind" }, { label: "Queue" }, { label: "Attempt", class: "n" }, { label: "Priority", class: "n" },
     { label: "Submitted" }, { label: "Last change" }, { label: "Id" }], { empty: "No job matches." });
@@ -79,9 +80,9 @@ export function mount(main, params, signal) {
     filter.state === "executing" ? null : action("Delete all …", then(removeAll), { small: true, danger: true }));
 
   async function load() {
-    const answer = await get(`/v1/jobs${query({ ...filter, after, limit: LIMIT })}`, signal);
+    const answer = await get(`/v1/jobs${query({ ...filter, order: filter.order || "desc", after, limit: LIMIT })}`, signal);
     t.rows(answer.jobs.map(row));
-    put(about, answer.jobs.length === 0 ? "" : `${count(answer.jobs.length)} jobs in the order of submission, oldest first`);
+    put(about, answer.jobs.length === 0 ? "" : `${plural(answer.jobs.length, "job")}, ${filter.order === "asc" ? "the oldest" : "the newest"} first`);
     next.disabled = answer.next === null;
     next.onclick = () => { trail.push(after); go({ id_prefix: filter.id_prefix, after: answer.next }); };
     previous.disabled = trail.length === 0;

@@ -2,7 +2,7 @@
 // touches only what it is about, so that a thousand workers cost no more than those that change.
 
 import { get } from "./api.js";
-import { h, line, mark, put, say } from "./dom.js";
+import { h, line, mark, put, reconcile, say } from "./dom.js";
 import * as format from "./format.js";
 import { on } from "./live.js";
 import { panel } from "./tree_panel.js";
@@ -53,7 +53,7 @@ function leafView(page, small) {
   const name = h("span", { class: "name" });
   const restarts = h("span", { class: "again", "aria-hidden": "true" });
   const state = h("span", { class: "off" });
-  const node = h("button", { type: "button", class: "leaf", onclick: () => page.choose(it.leaf.name) }, small ? null : [name, restarts, state]);
+  const node = h("button", { type: "button", class: "leaf", tabindex: small ? -1 : null, onclick: () => page.choose(it.leaf.name) }, small ? null : [name, restarts, state]);
   let before = "";
   const it = {
     node,
@@ -88,26 +88,6 @@ export function flash(node, how) {
   setTimeout(() => node.classList.remove(how), 1600);
 }
 
-/** Reconciles the children of `box` with `things`: one view for each key, in order. */
-function reconcile(box, views, things, key, make) {
-  const seen = new Set();
-  let before = box.firstChild;
-  for (const thing of things) {
-    const k = key(thing);
-    seen.add(k);
-    let view = views.get(k);
-    if (!view) views.set(k, view = make(thing));
-    if (view.node === before) before = before.nextSibling;
-    else box.insertBefore(view.node, before);
-    view.update(thing);
-  }
-  for (const [k, view] of views) {
-    if (seen.has(k)) continue;
-    view.node.remove();
-    views.delete(k);
-  }
-}
-
 function toggle(page, key, openAtFirst, changed) {
   let open = page.opened.get(key) ?? openAtFirst;
   const node = h("button", { type: "button", class: "toggle", onclick: () => set(!open) });
@@ -121,8 +101,28 @@ function toggle(page, key, openAtFirst, changed) {
   return { node, isOpen: () => page.opened.get(key) ?? open, refresh: () => { open = page.opened.get(key) ?? open; mark(node, "aria-expanded", open); } };
 }
 
+const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+
+/** Makes a hundred cells one stop of the Tab key; arrow keys go from one to the next. Returns what is
+ *  to be called when there are others. */
+function rove(box) {
+  const stop = (cell) => {
+    box.querySelector('[tabindex="0"]')?.setAttribute("tabindex", "-1");
+    cell?.setAttribute("tabindex", "0");
+  };
+  box.addEventListener("focusin", (e) => stop(e.target));
+  box.addEventListener("keydown", (e) => {
+    const to = { 1: e.target.nextElementSibling, "-1": e.target.previousElementSibling }[steps[e.key]];
+    if (!to) return;
+    e.preventDefault();
+    to.focus();
+  });
+  return () => { if (!box.querySelector('[tabindex="0"]')) stop(box.firstElementChild); };
+}
+
 function groupView(page, parent, first, total) {
   const cells = h("div", { class: "cells" });
+  const stops = rove(cells);
   const views = new Map();
   const about = summary();
   const label = h("span", { class: "name" });
@@ -139,7 +139,9 @@ function groupView(page, parent, first, total) {
       mark(t.node, "aria-label", `${range}, ${leaves.length} children`);
       about.update(leaves);
       cells.hidden = !t.isOpen();
-      if (t.isOpen()) reconcile(cells, views, leaves, (x) => x.name, () => leafView(page, true));
+      if (!t.isOpen()) return;
+      reconcile(cells, views, leaves, (x) => x.name, () => leafView(page, true));
+      stops();
     },
   };
   return it;
@@ -250,7 +252,13 @@ export function mount(main, params, signal) {
   const drawing = h("ul", { class: "tree" });
   const found = h("div", { class: "found" });
   const note = h("p", { class: "quiet", role: "status" });
-  const side = panel(signal, () => { page.chosen = null; history.replaceState(null, "", "#/tree"); draw(); });
+  const side = panel(signal, () => {
+    const node = main.querySelector(`[data-name="${CSS.escape(page.chosen)}"]`);
+    page.chosen = null;
+    history.replaceState(null, "", "#/tree");
+    draw();
+    node?.focus();
+  });
   const filter = h("input", { type: "search", placeholder: "name", spellcheck: "false", autocomplete: "off" });
   const which = select({}, [["", "all"], ["trouble", "trouble only"], ["busy", "busy"], ["restarted", "restarted"]], "");
   const expand = (value) => {
@@ -266,6 +274,7 @@ export function mount(main, params, signal) {
     history.replaceState(null, "", `#/tree?at=${encodeURIComponent(name)}`);
     draw();
     side.node.scrollIntoView({ block: "nearest" });
+    side.focus();
   }
 
   function matching() {
@@ -306,7 +315,8 @@ export function mount(main, params, signal) {
         const started = joined === null;
         joined = join(tree.root, new Map(list.workers.map((w) => [w.id, w])));
         draw();
-        if (started && page.chosen) drawing.querySelector(`[data-name="${CSS.escape(page.chosen)}"]`)?.scrollIntoView({ block: "center" });
+        if (started && page.chosen && matchMedia("(min-width: 901px)").matches) // otherwise the details are above
+          drawing.querySelector(`[data-name="${CSS.escape(page.chosen)}"]`)?.scrollIntoView({ block: "center" });
       } while (again && !signal.aborted);
     } finally {
       loading = false;

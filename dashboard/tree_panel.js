@@ -45,8 +45,10 @@ export function panel(signal, closed) {
   const node = h("aside", { class: "panel", hidden: true, "aria-label": "Details" },
     h("div", { class: "head" }, title, h("button", { type: "button", class: "plain", "aria-label": "Close the details", onclick: () => closed() }, "×")),
     body, kill && h("p", null, kill, again), h("h3", null, "History"), events.node);
+  node.addEventListener("keydown", (e) => { if (e.key === "Escape") closed(); });
   return {
     node,
+    focus() { title.focus({ preventScroll: true }); },
     update(n) {
       node.hidden = n === null;
       if (n === null) {
@@ -69,7 +71,7 @@ export function panel(signal, closed) {
       }
       const seen = lastFailure((f) => f.worker === name || f.child === name);
       const why = n.status?.last_error ? { at: n.status.last_error_at, text: n.status.last_error } : seen && { at: seen.at, text: seen.fields.reason };
-      const now = [h("p", null, badge(n.state)), why && h("p", { class: "error" }, h("strong", null, "Last error "), h("span", { class: "quiet" }, format.clock(why.at)), h("br"), foreign(why.text, 400)), facts(n)];
+      const now = [h("p", null, badge(n.state)), why && h("p", { class: "error" }, h("strong", null, "Last error "), h("span", { class: "quiet" }, format.clock(why.at)), h("br"), foreign(why.text, 400), n.status?.failed > 0 && h("a", { class: "retry", href: "#/dead" }, "Failed jobs, to retry →")), facts(n)];
       const key = `${name} ${now.map((x) => x?.textContent ?? "").join("|")}`;
       if (key === shown) return; // what somebody selects stays
       shown = key;

@@ -1,6 +1,6 @@
 // Pieces that the pages share: badges, dialogs, messages, tables.
 
-import { h, line, put, visible } from "./dom.js";
+import { h, line, put, reconcile, visible } from "./dom.js";
 import { ApiError } from "./api.js";
 import * as format from "./format.js";
 
@@ -22,13 +22,14 @@ export function action(label, act, { danger = false, small = false, ...props } =
   if (settings.read_only) return null;
   const classes = [danger && "danger", small && "small"].filter(Boolean).join(" ");
   const button = h("button", { type: "button", class: classes, ...props, onclick: async () => {
-    button.disabled = true;
+    button.disabled = true; // takes the focus away, too
     try {
       await act();
     } catch (e) {
       report(e);
     } finally {
       button.disabled = false;
+      if (document.activeElement === document.body) button.focus({ preventScroll: true });
     }
   } }, label);
   return button;
@@ -120,22 +121,7 @@ export function table(caption, columns, { empty = "Nothing here." } = {}) {
 export function keyed(t, make) {
   const known = new Map();
   return (things, key) => {
-    const seen = new Set();
-    let before = t.body.firstChild;
-    for (const thing of things) {
-      const k = key(thing);
-      seen.add(k);
-      let row = known.get(k);
-      if (!row) known.set(k, row = make(thing));
-      row.update(thing);
-      if (row.node === before) before = before.nextSibling;
-      else t.body.insertBefore(row.node, before);
-    }
-    for (const [k, row] of known) {
-      if (seen.has(k)) continue;
-      row.node.remove();
-      known.delete(k);
-    }
+    reconcile(t.body, known, things, key, make);
     t.node.classList.toggle("none", things.length === 0);
   };
 }

@@ -1,44 +1,12 @@
-// The dashboard in a real browser, against a server of its own.
+// What the dashboard shows, in a real browser, against a server of its own.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { inaccessible, launch, open } from "./browser.mjs";
+import { test } from "node:test";
+import { inaccessible } from "./browser.mjs";
 import { hostile, huge } from "./hostile.mjs";
-import { Server, sleep, until } from "./server.mjs";
-
-const program = process.env.LIFEGUARD_PROGRAM;
-let browser;
-let server;
-const servers = [];
-
-async function serve(how) {
-  const one = new Server(program);
-  servers.push(one);
-  return one.start(how);
-}
-
-/** Opens a page, lets the test use it, and sees that nothing in it went wrong. */
-async function with_page(f, options = {}, url = server.url) {
-  const p = await open(browser, url, options);
-  try {
-    await f(p.page, p);
-    assert.deepEqual(await p.wrong(), []);
-  } finally {
-    await p.close();
-  }
-}
-
-const text = (page, selector) => page.locator(selector).first().textContent();
-const live = (page) => page.waitForFunction(() => document.getElementById("link").textContent === "live");
-
-before(async () => {
-  browser = await launch();
-  server = await serve();
-});
-after(async () => {
-  await browser?.close();
-  for (const s of servers) await s.end();
-});
+import { live, serve, server, text, with_page } from "./rig.mjs";
+import { sleep, until } from "./server.mjs";
+import { Wire } from "./wire.mjs";
 
 test("the page weighs at most 150 KiB, all of it our own", async () => {
   await with_page(async (page, { go }) => {
@@ -90,20 +58,6 @@ test("the tree shows a kill and the restart within a second", async () => {
   });
 });
 
-test("kill asks first, and then the worker is another one", async () => {
-  await with_page(async (page, { go }) => {
-    await go("#/tree?at=images%2F3");
-    const button = page.getByRole("button", { name: "Kill and restart …" });
-    await button.click();
-    await page.getByRole("button", { name: "Cancel" }).click();
-    assert.equal((await server.get("/v1/workers/images/3")).incarnation, 1);
-    await button.click();
-    await page.keyboard.press("Tab");
-    await page.getByRole("dialog").getByRole("button", { name: "Kill and restart" }).click();
-    await until(async () => (await server.get("/v1/workers/images/3")).incarnation === 2, "a new incarnation");
-  });
-});
-
 test("many workers are grouped, and one of them is found by name", async () => {
   await with_page(async (page, { go }) => {
     await go("#/tree");
@@ -142,7 +96,7 @@ test("filters and paging show what the API says, and nothing twice", async () =>
   await server.post("/v1/jobs", jobs);
   const wanted = [];
   for (let at = ""; at !== null;) {
-    const page = await server.get(`/v1/jobs?queue=paging&kind=odd&state=scheduled&limit=7${at && `&after=${at}`}`);
+    const page = await server.get(`/v1/jobs?queue=paging&kind=odd&state=scheduled&order=desc&limit=7${at && `&after=${at}`}`);
     wanted.push(...page.jobs.map((j) => j.id));
     at = page.next;
   }
@@ -164,6 +118,9 @@ test("filters and paging show what the API says, and nothing twice", async () =>
     await page.getByRole("button", { name: "← Previous" }).click();
     await until(async () => (await ids()).length === 50, "back again");
     assert.deepEqual(await ids(), first);
+    await page.getByLabel("Order").selectOption("oldest first");
+    await until(async () => (await ids())[0] === wanted.at(-1), "the oldest comes first");
+    assert.deepEqual(await ids(), wanted.toReversed().slice(0, 50));
   });
 });
 
@@ -184,6 +141,24 @@ test("a job is found by the key that it was submitted under, and by how its id b
   });
 });
 
+test("a job that fails and will be tried again is on the first page, with its error", async () => {
+  const other = await serve();
+  await with_page(async (page) => {
+    await page.getByText("All is well").waitFor();
+    const id = await other.submit({ kind: "fail", queue: "images", max_attempts: 5 });
+    const item = page.locator(".needs li", { hasText: "failed and will be tried again" });
+    await item.getByText("told to fail").waitFor();
+    const button = item.getByRole("button", { name: "Retry now …" });
+    await button.focus();
+    await other.submit({ kind: "fail", queue: "images", max_attempts: 5 });
+    await item.getByText("2 jobs of images").waitFor();
+    assert.equal(await button.evaluate((b) => b === document.activeElement), true); // it was not made anew
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").getByRole("button", { name: "Retry 2 jobs" }).click();
+    await until(async () => (await other.job(id)).attempt === 2, "another attempt");
+  }, {}, other.url);
+});
+
 test("a newcomer finds the failing worker, its error and the retry button from the first page", async () => {
   const ids = [];
   await with_page(async (page) => {
@@ -196,6 +171,7 @@ test("a newcomer finds the failing worker, its error and the retry button from t
     await needs.getByRole("link", { name: "Show the worker" }).first().click();
     await page.locator(".panel").getByText("told to fail").first().waitFor();
     assert.match(await text(page, ".panel"), /breaker open/);
+    await page.locator(".panel").getByRole("link", { name: "Failed jobs, to retry" }).waitFor();
     await page.getByRole("link", { name: /^Dead letters/ }).click();
     await page.getByRole("link", { name: "fail" }).first().click();
     await page.locator(".errors pre").getByText("told to fail").waitFor();
@@ -204,67 +180,6 @@ test("a newcomer finds the failing worker, its error and the retry button from t
     await page.getByRole("button", { name: "Retry" }).click();
     await until(async () => (await server.job(id)).state === "available", "it waits for the breaker");
     await page.locator(".why").waitFor();
-  });
-});
-
-test("a breaker is forced open and closed by hand", async () => {
-  await with_page(async (page, { go }) => {
-    await go("#/breakers");
-    const state = async (id) => (await server.get("/v1/breakers")).breakers.find((b) => b.id === id).state;
-    await page.getByRole("button", { name: "Force open images/1" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Force open" }).click();
-    await until(async () => await state("images/1") === "forced_open", "it is open");
-    await page.getByRole("button", { name: "Close images/1" }).click();
-    await until(async () => await state("images/1") === "closed", "it is closed");
-  });
-});
-
-test("a queue is paused for a time and resumed; jobs are submitted, retried, cancelled, deleted", async () => {
-  await with_page(async (page, { go }) => {
-    await go("#/queues");
-    await page.getByRole("button", { name: "Pause reports" }).click();
-    await page.getByRole("dialog").getByRole("combobox").selectOption("600000");
-    await page.getByRole("dialog").getByRole("button", { name: "Pause" }).click();
-    await until(async () => (await server.get("/v1/queues/reports")).paused_until !== null, "it is paused");
-
-    await go("#/submit");
-    await page.getByLabel("Kind").fill("echo");
-    await page.getByLabel("Queue").fill("reports");
-    await page.getByLabel("Payload").fill('{"n": 12345678901234567890,\n "x": }');
-    assert.match(await text(page, "#fault"), /Not JSON/);
-    await page.getByRole("button", { name: "Submit" }).click();
-    assert.equal((await server.get("/v1/jobs?queue=reports")).jobs.length, 0);
-    await page.getByLabel("Payload").fill('{"n": 12345678901234567890}');
-    await page.getByRole("button", { name: "Submit" }).click();
-    await page.locator(".done a").click();
-    await page.locator("pre").getByText("12345678901234567890").waitFor(); // not rounded
-    await page.getByText("Why it does not run").waitFor();
-    const id = await page.evaluate(() => location.hash.slice("#/jobs/".length));
-    await page.getByRole("button", { name: "Cancel …" }).click();
-    await page.getByRole("button", { name: "Cancel the job" }).click();
-    await server.inState(id, "cancelled");
-    await go("#/queues");
-    await page.getByRole("button", { name: "Resume reports" }).click();
-    await until(async () => !(await server.get("/v1/queues/reports")).paused, "it is resumed");
-    await go(`#/jobs/${id}`);
-    await page.getByRole("button", { name: "Retry" }).click();
-    await server.inState(id, "completed");
-    await page.getByRole("heading", { name: "Result" }).waitFor();
-    await page.getByRole("button", { name: "Delete …" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
-    await until(async () => (await server.ask("GET", `/v1/jobs/${id}`)).status === 404, "it is gone");
-  }, { expected: [/404/] });
-});
-
-test("all that match are retried, after their number was shown", async () => {
-  for (let i = 0; i < 5; i++) await server.inState(await server.submit({ kind: "fail", queue: "images", max_attempts: 1 }), "discarded");
-  const number = (await server.get("/v1/queues/images")).discarded;
-  await with_page(async (page, { go }) => {
-    await go("#/dead?queue=images");
-    await page.getByRole("button", { name: "Retry all …" }).click();
-    assert.match(await text(page, "dialog h2"), new RegExp(`^Retry ${number} jobs`));
-    await page.getByRole("dialog").getByRole("button", { name: `Retry ${number} jobs` }).click();
-    await page.getByText(`${number} jobs will run again.`).waitFor();
   });
 });
 
@@ -389,6 +304,33 @@ test("a server that comes back is followed again, and what was seen is kept", as
     await other.post("/v1/workers/images/1/kill");
     await page.waitForFunction(() => /started 2 times/.test(document.querySelector('.leaf[data-name="images/1"]').getAttribute("title")));
   }, { expected: [/ERR_/] }, other.url);
+});
+
+test("a connection that breaks leaves no gap: samples and events are asked for again", async () => {
+  const wire = await new Wire().start(server.port);
+  await with_page(async (page) => {
+    await live(page);
+    const state = () => page.evaluate(async () => {
+      const { live } = await import("/dashboard/live.js");
+      return { at: live.samples.map((x) => x.at), log: live.log.map((r) => `${r.type} ${r.fields.worker}`) };
+    });
+    await until(async () => (await state()).at.length >= 2, "samples");
+    const kills = async () => (await state()).log.filter((x) => x === "worker_killed images/4").length;
+    wire.cut();
+    await page.waitForFunction(() => /lost/.test(document.getElementById("link").textContent));
+    const cutAt = Date.now();
+    await server.post("/v1/workers/images/4/kill");
+    await sleep(2500);
+    assert.equal(await kills(), 0);
+    wire.join();
+    await live(page);
+    await until(async () => await kills() === 1, "the kill is in the log, once");
+    const now = await state();
+    const kept = (await server.get("/v1/history?seconds=60")).samples.map((x) => x.at).filter((at) => at >= now.at[0] && at <= now.at.at(-1));
+    assert.ok(kept.filter((at) => at > cutAt).length >= 2, "samples were taken meanwhile");
+    assert.deepEqual(now.at.filter((at) => at >= kept[0]), kept);
+  }, { expected: [/ERR_/] }, wire.url);
+  await wire.end();
 });
 
 test("with a token the page asks for it, keeps it out of the address and forgets it", async () => {
