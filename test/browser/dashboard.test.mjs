@@ -306,8 +306,9 @@ test("a server that comes back is followed again, and what was seen is kept", as
   }, { expected: [/ERR_/] }, other.url);
 });
 
-test("a connection that breaks leaves no gap: samples and events are asked for again", async () => {
+test("a connection that breaks leaves no gap: samples and events are asked for again", async (t) => {
   const wire = await new Wire().start(server.port);
+  t.after(() => wire.end());
   await with_page(async (page) => {
     await live(page);
     const state = () => page.evaluate(async () => {
@@ -330,7 +331,6 @@ test("a connection that breaks leaves no gap: samples and events are asked for a
     assert.ok(kept.filter((at) => at > cutAt).length >= 2, "samples were taken meanwhile");
     assert.deepEqual(now.at.filter((at) => at >= kept[0]), kept);
   }, { expected: [/ERR_/] }, wire.url);
-  await wire.end();
 });
 
 test("with a token the page asks for it, keeps it out of the address and forgets it", async () => {
