@@ -61,12 +61,22 @@ export async function ask(method, path, { body, signal, headers = {} } = {}) {
   }
 }
 
+/** What a response says. A connection may break in the middle of it. */
+async function read(response, how) {
+  try {
+    return await response[how]();
+  } catch (e) {
+    if (e.name !== "TypeError") throw e;
+    throw new ApiError(0, "unreachable", "the server cannot be reached", "");
+  }
+}
+
 const early = new Map();
 
 /** Asks for what `get` is about to be asked for. */
 export function prefetch(paths) {
   for (const path of paths) {
-    const answer = ask("GET", path).then((r) => r.json());
+    const answer = ask("GET", path).then((r) => read(r, "json"));
     answer.catch(() => {}); // whoever gets it is told
     early.set(path, answer);
   }
@@ -75,18 +85,18 @@ export function prefetch(paths) {
 export async function get(path, signal) {
   const asked = early.get(path);
   early.delete(path);
-  return asked ?? (await ask("GET", path, { signal })).json();
+  return asked ?? read(await ask("GET", path, { signal }), "json");
 }
 export async function getText(path, signal) {
-  return (await ask("GET", path, { signal })).text();
+  return read(await ask("GET", path, { signal }), "text");
 }
 export async function post(path, body) {
   const response = await ask("POST", path, { body: body === undefined ? undefined : JSON.stringify(body) });
-  return response.status === 204 ? null : response.json();
+  return response.status === 204 ? null : read(response, "json");
 }
 export async function del(path) {
   const response = await ask("DELETE", path);
-  return response.status === 204 ? null : response.json();
+  return response.status === 204 ? null : read(response, "json");
 }
 
 /** "?a=1&b=2" of what has a value. */

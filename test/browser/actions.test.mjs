@@ -148,7 +148,7 @@ test("a job shows how far it is while it runs", async () => {
     assert.equal(await page.locator(".progress progress").evaluate((bar) => bar.value), 0.75);
     await progress("nearly there");
     await page.getByText("Progress nearly there").waitFor();
-    await server.post(`/v1/jobs/${id}/finish`, { token: jobs[0].token, outcome: "complete", result: 7 });
+    await server.post(`/v1/jobs/${id}/finish`, { token: jobs[0].token, outcome: "done", result: 7 });
     await page.getByRole("heading", { name: "Result" }).waitFor();
   });
 });

@@ -77,7 +77,8 @@ test("charts move under load", async () => {
     const heights = async () => (await line.getAttribute("d")).match(/[ML][\d.]+ [\d.]+/g).map((p) => Number(p.split(" ")[1]));
     const lowest = Math.min(...await heights());
     const jobs = Array.from({ length: 1000 }, () => ({ kind: "noop", queue: "images" }));
-    for (let i = 0; i < 3; i++) {
+    const end = performance.now() + 4000; // a second alone would be drawn as its mean with the one before
+    while (performance.now() < end) {
       await server.post("/v1/jobs", jobs);
       await sleep(300);
     }
