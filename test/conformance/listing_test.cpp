@@ -56,7 +56,7 @@ LIFEGUARD_STORE_TEST(jobs_are_listed_in_the_order_of_submission_whatever_their_s
     BOOST_TEST(page_of(ctx, q, options).next == 0); // there is none behind the last
 }
 
-LIFEGUARD_STORE_TEST(the_newest_are_listed_first_when_asked_for) {
+LIFEGUARD_STORE_TEST(jobs_are_listed_newest_first_when_asked_for) {
     queue_fixture q(ctx, kept);
     std::vector<job_id> ids;
     std::vector<job_id> rare; // a thousand others between two of them
