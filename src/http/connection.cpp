@@ -16,7 +16,6 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-
 #include <poll.h>
 
 namespace lifeguard::detail::web {
@@ -139,7 +138,7 @@ class connection {
         answer a = wait == duration::zero() ? answer() : too_many(wait);
         if (wait == duration::zero())
             a = co_await respond(context_.served, r);
-        // A socket takes an answer to a client that has gone, too: what is lost with it is not sent.
+        // A socket takes an answer for a client that has gone, too, so ask before.
         const bool wanted = !a.undelivered || !client_has_gone();
         const bool sent = wanted && co_await send(a, h);
         if (sent && a.stream && h.method() != http::verb::head)
