@@ -104,6 +104,7 @@ async function tab(browser, url) {
 async function streams(server, number) {
   const cut = new AbortController();
   const all = await Promise.all(Array.from({ length: number }, () => fetch(`${server.url}/v1/events`, { signal: cut.signal })));
+  for (const r of all) if (!r.ok) throw new Error(`a stream: ${r.status}`);
   const readers = all.map(async (r) => { for await (const _ of r.body) { /* as a page would */ } });
   return async () => { cut.abort(); await Promise.allSettled(readers); };
 }
