@@ -17,7 +17,7 @@ function ofWorker(w) {
   return {
     level: "bad", badge: w.breaker, title: ["Worker ", foreign(w.id), forced ? " is switched off" : " fails"],
     text: [because(w.last_error), forced ? "Its circuit breaker was forced open: it takes no jobs until somebody closes it."
-      : `${format.plural(w.failed, "job")} failed; its circuit breaker keeps others away until it is tried again.`],
+      : `${format.plural(w.failed, "job")} failed, so it takes no others for now.`],
     href: `#/tree?at=${encodeURIComponent(w.id)}`, label: "Show the worker",
   };
 }
