@@ -107,7 +107,10 @@ test("filters and paging show what the API says, and nothing twice", async () =>
     await page.getByLabel("Queue").fill("paging");
     await page.getByLabel("Kind").fill("odd");
     await page.getByRole("button", { name: "Show", exact: true }).click();
+    await page.waitForFunction(() => location.hash === "#/jobs?queue=paging&kind=odd" && document.querySelectorAll("tbody tr").length === 50);
+    const answered = page.waitForResponse((r) => r.url().includes("state=scheduled")); // the rows before it look the same
     await page.getByLabel("State").selectOption("scheduled");
+    await answered;
     const ids = async () => page.locator("tbody td:last-child").allTextContents();
     await until(async () => (await ids()).length === 50, "a full page");
     assert.equal(await page.evaluate(() => location.hash), "#/jobs?queue=paging&state=scheduled&kind=odd");
