@@ -41,10 +41,10 @@ int main(int argc, char** argv) {
     const lifeguard::test::nats_server server;
     const std::string url = server.url();
     const auto fresh = [] { return lifeguard::test::fresh_prefix(); };
-    const int jobs = r.quick() ? 2'560 : 51'200; // a multiple of what is in flight
-    const int pairs = r.quick() ? 3 : 7;
+    const int jobs = r.quick() ? 2'560 : 25'600; // a multiple of what is in flight
+    const int pairs = r.quick() ? 3 : 5;
     const int lanes = 4;
-    const int shared_jobs = r.quick() ? 512 : 5'120; // likewise
+    const int shared_jobs = r.quick() ? 512 : 5'120; // likewise a multiple
     r.config("jobs", jobs);
     r.config("pairs", pairs);
     r.config("in_flight", in_flight);
