@@ -75,7 +75,7 @@ class Connection:
             self._last += 1
             mine = f"{self._inbox}.{self._last}"
             self.publish(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}",
-                         b'{"batch": 500, "no_wait": true}', mine)
+                         b'{"batch": 500, "no_wait": true, "expires": 1000000000}', mine)
             for n in range(500):
                 # What is delivered keeps its subject; its reply tells where and when it was stored.
                 subject, reply, status, body = self.next()
