@@ -190,6 +190,8 @@ json value_of(const server_answer& a) {
         const json error = json::parse(a.body, nullptr, false);
         if (error.is_object() && error.contains("message"))
             message = error.at("message").get<std::string>();
+        if (error.is_object() && error.contains("code")) // "job 0190...": what about it?
+            message += " (" + text_of(error.at("code")) + ")";
         throw failure(exit_status::refused, message);
     }
     return a.body.empty() ? json() : json::parse(a.body);

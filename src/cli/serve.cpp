@@ -1,6 +1,7 @@
 // lifeguard serve: an engine and its HTTP server, until a signal stops them.
 #include "cli/commands.hpp"
 #include "cli/demo_kinds.hpp"
+#include "cli/nats_location.hpp"
 #include <lifeguard/engine.hpp>
 #include <lifeguard/http_server.hpp>
 #include <lifeguard/log.hpp>
@@ -17,6 +18,7 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <thread>
 
 namespace lifeguard::cli {
@@ -35,6 +37,7 @@ struct serve_options {
     unsigned threads = 1;
     bool demo = false;
     bool store_given = false;
+    nats_flags nats;
 };
 
 void set_address(http_options& o, const std::string& listen) {
@@ -50,12 +53,20 @@ void set_address(http_options& o, const std::string& listen) {
         throw failure(exit_status::usage, "--listen: no port: " + listen);
 }
 
-void set_store(engine_options& o, const std::string& name) {
+void set_store(engine_options& o, const std::string& name, const nats_flags& nats) {
     constexpr std::string_view sqlite = "sqlite:";
-    if (name == "memory")
+    if (is_nats_location(name)) {
+        o.make_store = nats_at(name, nats);
         return;
+    }
+    refuse_nats_flags(nats, name);
+    if (name == "memory") {
+        o.make_store = nullptr; // whatever the file of options names
+        return;
+    }
     if (!name.starts_with(sqlite) || name.size() == sqlite.size())
-        throw failure(exit_status::usage, "--store: must be memory or sqlite:PATH, is " + name);
+        throw failure(exit_status::usage,
+                      "--store: must be memory, sqlite:PATH or nats://HOST:PORT, is " + name);
     sqlite_store_options file;
     file.path = name.substr(sqlite.size());
     o.make_store = [file] { return sqlite_store(file); };
@@ -111,7 +122,9 @@ class service {
         engine_options options =
             o.options_file.empty() ? engine_options() : load_options(o.options_file);
         if (!options.make_store || o.store_given)
-            set_store(options, o.store);
+            set_store(options, o.store, o.nats);
+        else
+            refuse_nats_flags(o.nats, "the store in " + o.options_file);
         options.log = stderr_log(log_level::warning);
         return options;
     }
@@ -162,6 +175,16 @@ class service {
     bool forced_ = false;
 };
 
+std::unique_ptr<service> opened(const serve_options& o) {
+    try {
+        return std::make_unique<service>(o);
+    } catch (const boost::system::system_error& e) {
+        if (e.code() == errc::store_unavailable)
+            throw failure(exit_status::unreachable, e.what());
+        throw;
+    }
+}
+
 } // namespace
 
 void add_serve(CLI::App& program, action& chosen) {
@@ -169,9 +192,10 @@ void add_serve(CLI::App& program, action& chosen) {
     CLI::App* serve = program.add_subcommand("serve", "Run an engine with its HTTP/JSON API");
     serve->add_option("--listen", o->listen, "ADDRESS:PORT; port 0 takes any free one")
         ->capture_default_str();
-    serve->add_option("--store", o->store, "memory, or sqlite:PATH")
+    serve->add_option("--store", o->store, "memory, sqlite:PATH, or nats://HOST:PORT[/PREFIX]")
         ->capture_default_str()
         ->each([o](const std::string&) { o->store_given = true; });
+    add_nats_flags(*serve, o->nats);
     serve->add_option("--options", o->options_file, "Pools and queues, as docs/configuration.md");
     serve->add_option("--token", o->token_file, "A file with the token that clients must show");
     serve->add_option("--dashboard", o->dashboard, "The web page: on, read-only or off")
@@ -197,8 +221,8 @@ void add_serve(CLI::App& program, action& chosen) {
     serve->add_flag("--demo", o->demo, "Kinds to try things with: noop, echo, sleep, fail ...");
     serve->callback([o, &chosen] {
         chosen = [o] {
-            service s(*o);
-            return s.run(o->threads);
+            const auto s = opened(*o);
+            return s->run(o->threads);
         };
     });
 }

@@ -45,20 +45,21 @@ job_info find_job(const api& a, job_id id) {
 }
 
 /// Of a job that has just been stored: copying the whole of it would cost as much as storing it.
-job_state state_of(const api& a, job_id id) {
+/// Nothing when it is not here any more: it may be with another engine.
+std::optional<job_state> state_of(const api& a, job_id id) {
     queue_core& core = *a.queue.core();
     const std::lock_guard lock(core.shared().mutex);
     if (const job_record* job = core.index().find(id))
         return job->state;
-    throw refusal{404, name_of(errc::not_found), "there is no such job", id.to_string()};
+    return std::nullopt;
 }
 
-answer created(job_id id, job_state state, bool conflict) {
+answer created(job_id id, std::optional<job_state> state, bool conflict) {
     const std::string text = id.to_string();
     json_writer w;
     w.begin_object()
         .member("id", text)
-        .member("state", name_of(state))
+        .member("state", state ? std::optional(name_of(*state)) : std::nullopt)
         .member("conflict", conflict)
         .end_object();
     answer a = make_answer(w.take(), conflict ? 200 : 201);
@@ -173,6 +174,8 @@ asio::awaitable<answer> submit_jobs(call& c) {
         co_await until_final(c.of, stored.id, wait);
     if (!text && !(stored.conflict && sent))
         co_return created(stored.id, state_of(c.of, stored.id), stored.conflict);
+    if (!text && !c.of.queue.find(stored.id)) // another engine has it: what it is cannot be said
+        co_return created(stored.id, std::nullopt, true);
     const job_info now = find_job(c.of, stored.id);
     if (stored.conflict && sent && !sent->is(now))
         throw refusal{409, name_of(errc::duplicate_id), "another job was submitted with this key",

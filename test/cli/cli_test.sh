@@ -58,7 +58,7 @@ expect 2 '' "$lifeguard" no-such-command
 expect 3 'is `lifeguard serve` running' "$lifeguard" --server http://127.0.0.1:1 queues
 expect 2 'ADDRESS:PORT' "$lifeguard" serve --listen nowhere
 expect 1 'token: must be set' "$lifeguard" serve --listen 0.0.0.0:0 --store memory
-expect 2 'memory or sqlite:PATH' "$lifeguard" serve --store paper
+expect 2 'memory, sqlite:PATH or nats:' "$lifeguard" serve --store paper
 
 echo '{"pools":[{"name":"images","size":2}]}' >"$directory/good.json"
 echo '{"pools":[{"name":"images","size":0}]}' >"$directory/bad.json"

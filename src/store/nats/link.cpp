@@ -90,10 +90,10 @@ void nats_link::connect() {
     check(natsOptions_SetErrorHandler(settings.get(), &on_error, this), "error");
     natsConnection* made = nullptr;
     const natsStatus status = natsConnection_Connect(&made, settings.get());
-    const bool reached = status == NATS_CONNECTION_AUTH_FAILED || status == NATS_SSL_ERROR ||
-                         status == NATS_SECURE_CONNECTION_REQUIRED ||
-                         status == NATS_SECURE_CONNECTION_WANTED;
-    check_nats(status, reached ? errc::store_failed : errc::store_unavailable,
+    // Anything else is about us or our files, and trying again does not help.
+    const bool unreached = status == NATS_NO_SERVER || status == NATS_TIMEOUT ||
+                           status == NATS_IO_ERROR || status == NATS_CONNECTION_CLOSED;
+    check_nats(status, unreached ? errc::store_unavailable : errc::store_failed,
                "server " + first_of(options_.servers));
     connection_.reset(made);
     natsInbox* inbox = nullptr;

@@ -3,6 +3,8 @@
 #include "store/store_types.hpp"
 #include <lifeguard/nats_store.hpp>
 
+#include <algorithm>
+
 namespace lifeguard::detail {
 namespace {
 
@@ -12,7 +14,12 @@ std::function<store()> read_options(option_members& m) {
     m.text("server", server);
     if (server.empty())
         m.complain("server", "must name a server");
-    o.servers.push_back(server);
+    // Those of a cluster, with commas between.
+    for (std::size_t begin = 0; begin <= server.size();) {
+        const std::size_t end = std::min(server.find(',', begin), server.size());
+        o.servers.push_back(server.substr(begin, end - begin));
+        begin = end + 1;
+    }
     m.text("prefix", o.prefix);
     m.text("user", o.user);
     m.text("password", o.password);
@@ -24,6 +31,7 @@ std::function<store()> read_options(option_members& m) {
     m.whole_between("replicas", o.replicas, 1, 5);
     m.milliseconds_between("ack_wait_ms", o.ack_wait, 1000, 3'600'000);
     m.milliseconds_between("answer_wait_ms", o.answer_wait, 1, 3'600'000);
+    m.milliseconds_between("retry_wait_ms", o.retry_wait, 1, 3'600'000);
     m.whole("prefetch_max", o.prefetch_max);
     m.whole("finished_max", o.finished_max);
     m.whole("discarded_max", o.discarded_max);
