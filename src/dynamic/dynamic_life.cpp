@@ -81,8 +81,8 @@ asio::awaitable<void> dynamic_core::say_goodbye(std::shared_ptr<worker_run> r, e
 }
 
 /// Between two tasks: suspends until there may be something to do, because something is due, a
-/// message has come, or it is asked to stop. Name one and `co_await suspend` it: it is no coroutine,
-/// because each frame costs every idle worker memory, and a perform time.
+/// message has come, or it is asked to stop. Name one and `co_await suspend` it. A coroutine would
+/// cost every idle worker a frame more.
 class dynamic_core::sleep {
   public:
     explicit sleep(std::shared_ptr<worker_run> of) noexcept : run_(std::move(of)) {}
