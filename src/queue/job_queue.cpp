@@ -1,6 +1,7 @@
 #include <lifeguard/job_queue.hpp>
 
 #include "base/saturate.hpp"
+#include "queue/locate.hpp"
 #include "queue/queue_core.hpp"
 #include "queue/waiting_take.hpp"
 
@@ -318,14 +319,19 @@ asio::awaitable<void> remove_job(std::shared_ptr<queue_core> core, job_id id) {
 asio::awaitable<json> await_result(std::shared_ptr<queue_core> core, job_id id) {
     detail::plain_waiter waiter(result_waiter::event::finished);
     waiting guard(*core, waiter);
-    {
-        const std::lock_guard lock(core->shared().mutex);
-        job_record* job = core->index().find(id);
-        if (job == nullptr)
-            throw error(errc::not_found, "job " + id.to_string());
-        core->add_result_waiter(*job, waiter);
-        guard.answered = waiter.got != result_waiter::answer::none;
+    std::unique_lock lock(core->shared().mutex);
+    job_record* job = core->index().find(id);
+    if (job == nullptr && core->store().is_shared()) {
+        lock.unlock();
+        co_await detail::locate(core, id);
+        lock.lock();
+        job = core->index().find(id);
     }
+    if (job == nullptr)
+        throw error(errc::not_found, "job " + id.to_string());
+    core->add_result_waiter(*job, waiter);
+    guard.answered = waiter.got != result_waiter::answer::none;
+    lock.unlock();
     if (!guard.answered)
         co_await core->wait(waiter);
     co_return queue_core::result_of(std::move(waiter), id);
