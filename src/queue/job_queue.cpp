@@ -236,7 +236,7 @@ asio::awaitable<void> settle(std::shared_ptr<queue_core> core, job_id id, std::u
     core->read_clock();
     job_record* const known = core->index().find(id);
     // The same was asked before, and is on its way: what becomes of it is the answer to both.
-    const bool again = known != nullptr && known->settling && known->acknowledged &&
+    const bool again = known != nullptr && known->settling && !known->away && known->acknowledged &&
                        known->delivery == token && known->holder == nullptr;
     job_record& job = again ? *known : core->held(id, token);
     queue_core::add_waiter(job, waiter);
