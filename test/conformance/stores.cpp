@@ -65,7 +65,6 @@ bool is_excepted_on_nats(std::string_view test) {
                                                  "Q_25",
                                                  "Q_35",
                                                  "Q_36",
-                                                 "Q_32", // removes some
                                                  "Q_38_a_job_that_nobody_has",
                                                  "Q_38_a_finished_job",
                                                  "Q_38_who_took_the_job", // retries by hand
