@@ -16,6 +16,7 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <poll.h>
 
 namespace lifeguard::detail::web {
 namespace {
@@ -137,7 +138,9 @@ class connection {
         answer a = wait == duration::zero() ? answer() : too_many(wait);
         if (wait == duration::zero())
             a = co_await respond(context_.served, r);
-        const bool sent = co_await send(a, h);
+        // A socket takes an answer for a client that has gone, too, so ask before.
+        const bool wanted = !a.undelivered || !client_has_gone();
+        const bool sent = wanted && co_await send(a, h);
         if (sent && a.stream && h.method() != http::verb::head)
             co_await pump(*a.stream);
         if (!sent && a.undelivered)
@@ -222,6 +225,12 @@ class connection {
         else
             co_await refuse_bad(ec_, parser.get());
         co_return false;
+    }
+
+    /// Whether the client has closed its end.
+    bool client_has_gone() {
+        pollfd end{raw_.native_handle(), POLLRDHUP, 0};
+        return ::poll(&end, 1, 0) > 0;
     }
 
     /// What Beast lets pass and we do not.

@@ -30,7 +30,8 @@ BOOST_AUTO_TEST_CASE(two_hundred_in_a_row_leave_nothing) {
                 BOOST_TEST(e.run("cat", i).result == i);
         }
         BOOST_TEST(children().empty());
-        BOOST_TEST(open_descriptors() == before);
+        // The job ends a moment before the last descriptor is closed, before and after.
+        BOOST_TEST(eventually([&] { return open_descriptors() <= before; }));
     }
 }
 

@@ -208,6 +208,18 @@ LIFEGUARD_TEST(jobs_that_their_taker_did_not_get_are_given_back) {
     BOOST_TEST(rig.app.queue().counts("default").executing == 0u);
 }
 
+LIFEGUARD_TEST(who_has_gone_while_a_take_waited_gets_no_job) {
+    http_rig rig(ctx);
+    client gone = rig.connect();
+    gone.send(http_rig::request("POST", "/v1/take", R"({"wait_ms":30000})"));
+    ctx.settle();
+    gone.finish(); // as a socket to another machine: what is written to it now is not refused
+    rig.post("/v1/jobs", {{"kind", "a"}});
+    BOOST_TEST(gone.text().empty());
+    BOOST_TEST(rig.app.queue().counts("default").available == 1u);
+    BOOST_TEST(rig.connections() == 0u);
+}
+
 LIFEGUARD_TEST(who_may_ask) {
     http_rig rig(ctx);
     client c = rig.connect();

@@ -11,8 +11,7 @@ constexpr std::int64_t application = 0x6c696667; // "lifg"; `file` and other pro
 
 // Version 1. docs/sqlite.md describes every table and column. There are no indexes beside those
 // that find errors and names: who looks for a job looks in memory, and each index would be written
-// twice in a job's life. Times are nanoseconds since 1970. Columns that say "not used yet" are
-// there so that the features that need them need no migration.
+// twice in a job's life. Times are nanoseconds since 1970.
 constexpr const char* version_1 = R"(
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
@@ -28,8 +27,7 @@ CREATE TABLE queues (
     number INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     paused INTEGER NOT NULL DEFAULT 0,
-    paused_until INTEGER, -- null: until it is resumed
-    options TEXT          -- not used yet
+    paused_until INTEGER -- null: until it is resumed
 );
 
 CREATE TABLE jobs (
@@ -48,11 +46,7 @@ CREATE TABLE jobs (
     delivery INTEGER NOT NULL,
     crashes INTEGER NOT NULL,
     payload TEXT NOT NULL,
-    snoozes INTEGER,       -- not used yet
-    cancel_asked_at INTEGER, -- not used yet
-    unique_key TEXT,
-    progress TEXT,         -- not used yet
-    meta TEXT              -- not used yet
+    unique_key TEXT
 );
 
 CREATE TABLE finished (
@@ -72,10 +66,7 @@ CREATE TABLE finished (
     crashes INTEGER NOT NULL,
     payload TEXT NOT NULL,
     result TEXT,
-    snoozes INTEGER,      -- not used yet
-    unique_key TEXT,
-    progress TEXT,        -- not used yet
-    meta TEXT             -- not used yet
+    unique_key TEXT
 );
 
 CREATE TABLE discarded (
@@ -95,10 +86,7 @@ CREATE TABLE discarded (
     crashes INTEGER NOT NULL,
     payload TEXT NOT NULL,
     result TEXT,
-    snoozes INTEGER,      -- not used yet
-    unique_key TEXT,
-    progress TEXT,        -- not used yet
-    meta TEXT             -- not used yet
+    unique_key TEXT
 );
 
 CREATE TABLE errors (
