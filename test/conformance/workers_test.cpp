@@ -1,6 +1,8 @@
 // The cases of section 7 that need workers.
 #include "conformance/queue_fixture.hpp"
 
+#include <optional>
+
 using namespace std::chrono_literals;
 using namespace lifeguard;
 using namespace lifeguard::test;

@@ -82,8 +82,12 @@ void nats_job_store::looked(const broker_event& e, wake_list& wakes) {
 }
 
 void nats_job_store::offered(queue_entry& queue, wake_list&) {
-    if (queue.ready != 0)
-        give_back_ready(queue, wanted(queue).jobs == 0);
+    if (queue.ready == 0)
+        return;
+    const bool all = wanted(queue).jobs == 0;
+    if (all && demands_[&queue].wanted) // or what is given back would be fetched again and again
+        return takers_changed(queue);
+    give_back_ready(queue, all);
 }
 
 /// What nobody here takes is for others: `all`, or what nobody here could run.
