@@ -117,6 +117,25 @@ LIFEGUARD_TEST(a_result_cannot_be_looked_for_without_a_server) {
     }));
 }
 
+/// Takes the only job and gives it back, time and again. Returns how often it was there.
+static asio::awaitable<int> take_and_release(job_queue queue, int times) {
+    int taken = 0;
+    for (int i = 0; i < times; ++i) {
+        const take_options one("default");
+        for (const taken_job& t : co_await queue.take(one)) {
+            ++taken;
+            co_await queue.release(t.id, t.token);
+        }
+    }
+    co_return taken;
+}
+
+LIFEGUARD_TEST(what_was_given_back_is_there_for_the_next_take) {
+    queue_fixture q(ctx, kept_in(nats_options(fresh_prefix())));
+    q.push(new_job("k"));
+    BOOST_TEST(await_really(ctx, take_and_release(q.queue, 50)) == 50);
+}
+
 LIFEGUARD_TEST(a_pool_that_stops_gives_back_what_was_fetched_for_it) {
     auto options = nats_options(fresh_prefix());
     options.ack_wait = 600s;
