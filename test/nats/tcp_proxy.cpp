@@ -97,8 +97,8 @@ asio::awaitable<void> tcp_proxy::pass(std::shared_ptr<socket> from, std::shared_
         if (!open)
             continue;
         if (&open == &answers_ && delay_ != 0) {
-            asio::steady_timer late(io_,
-                                    std::chrono::milliseconds(delay_)); // lint: allow real time
+            const std::chrono::milliseconds by(delay_);
+            asio::steady_timer late(io_, by); // lint: allow real time
             co_await late.async_wait(quietly);
         }
         const auto written = co_await asio::async_write(
