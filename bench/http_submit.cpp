@@ -85,14 +85,19 @@ void cpu_ratio(report& r, bench_run& b, int pairs, int requests, const std::stri
 void bulk(report& r, bench_run& b, int pairs, int requests, int arrays) {
     constexpr int jobs = 1'000;
     std::vector<double> ratios;
+    std::vector<double> floors;
     std::vector<double> rates;
     for (int i = 0; i < pairs; ++i) {
+        const double floor_single = b.posts(*floor_server(), requests).per_second;
+        const double floor_rate = b.posts(*floor_server(), arrays, jobs).per_second * jobs;
+        floors.push_back(floor_rate / floor_single);
         const double single = b.posts(*b.memory(), requests).per_second;
         rates.push_back(b.posts(*b.memory(), arrays, jobs).per_second * jobs);
         ratios.push_back(rates.back() / single);
     }
     r.figure("bulk_jobs_per_second", median(rates), "arrays of 1000 jobs");
     r.figure("bulk_speedup", median(ratios), "arrays / single posts (must: 5)");
+    r.figure("bulk_floor_speedup", median(floors), "the same of Beast alone, which only parses");
 }
 
 void idle(report& r, int pairs, int count, int requests) {

@@ -40,8 +40,9 @@ asio::awaitable<void> floor_connection(tcp::socket socket) {
         if (failed)
             co_return;
         const lifeguard::json job = lifeguard::json::parse(request.body());
+        const bool good = job.is_array() ? !job.empty() : job.contains("kind");
         http::response<http::string_body> out(
-            job.contains("kind") ? http::status::created : http::status::bad_request, 11);
+            good ? http::status::created : http::status::bad_request, 11);
         out.keep_alive(request.keep_alive());
         out.set(http::field::content_type, "application/json");
         out.body() = floor_answer;

@@ -109,6 +109,7 @@ class dynamic_core final : public context_bound, public std::enable_shared_from_
 
   private:
     class turn;
+    class sleep;
     struct task;
     enum class occasion { stop, up, restart };
 
@@ -137,8 +138,6 @@ class dynamic_core final : public context_bound, public std::enable_shared_from_
                                       std::shared_ptr<dynamic_worker> w, child_context context);
     static asio::awaitable<void> work(std::shared_ptr<worker_run> r);
     static asio::awaitable<void> build_payload(std::shared_ptr<worker_run> r);
-    static asio::awaitable<task> next_task(std::shared_ptr<worker_run> r);
-    static asio::awaitable<void> sleep(std::shared_ptr<worker_run> r);
     static asio::awaitable<void> perform(std::shared_ptr<worker_run> r);
     static asio::awaitable<void> handle_call(std::shared_ptr<worker_run> r,
                                              std::shared_ptr<worker_message> m);

@@ -80,10 +80,64 @@ asio::awaitable<void> dynamic_core::say_goodbye(std::shared_ptr<worker_run> r, e
         r->core->callback_failed("terminate", failed);
 }
 
+/// Between two tasks: suspends until there may be something to do, because something is due, a
+/// message has come, or it is asked to stop. Name one and `co_await suspend` it: it is no coroutine,
+/// because each frame costs every idle worker memory, and a perform time.
+class dynamic_core::sleep {
+  public:
+    explicit sleep(std::shared_ptr<worker_run> of) noexcept : run_(std::move(of)) {}
+
+    void operator()(resumption resume) {
+        dynamic_core& core = *run_->core;
+        slot_ = resume.get_cancellation_slot();
+        if (slot_.is_connected())
+            slot_.assign([weak = std::weak_ptr<worker_run>(run_)](asio::cancellation_type) {
+                const auto alive = weak.lock(); // the slot is ours, by way of our context
+                if (!alive)
+                    return;
+                turn t(*alive->core);
+                alive->woken = true;
+                if (alive->life.is_parked())
+                    t.wakes.add(alive->life);
+            });
+        {
+            const std::lock_guard lock(core.runtime_->mutex);
+            const bool mail = is_current(*run_) && !run_->worker->mailbox.empty();
+            // The flag is raised before the signal is emitted, and that waits until we are parked.
+            if (!run_->woken && !mail && !run_->context.stop_requested() && !core.closed_) {
+                core.parked_.park(run_->life, std::move(resume));
+                return;
+            }
+        }
+        asio::post(std::move(resume));
+    }
+
+    void over() {
+        if (slot_.is_connected())
+            slot_.clear();
+    }
+
+  private:
+    const std::shared_ptr<worker_run> run_;
+    asio::cancellation_slot slot_;
+};
+
 asio::awaitable<void> dynamic_core::work(std::shared_ptr<worker_run> r) {
     co_await build_payload(r);
+    sleep until_needed(r);
     for (;;) {
-        const task next = co_await next_task(r);
+        co_await throw_if_cancelled(false);
+        task next;
+        if (r->core->take_task(*r, next)) {
+            // Who always finds something to do shall not keep others from the thread.
+            const auto strand = co_await asio::this_coro::executor;
+            co_await asio::post(strand, asio::use_awaitable);
+        } else {
+            do {
+                co_await suspend(until_needed);
+                until_needed.over();
+            } while (!r->core->take_task(*r, next));
+        }
         switch (next.what) {
         case task::kind::stop:
             co_return;
@@ -97,10 +151,6 @@ asio::awaitable<void> dynamic_core::work(std::shared_ptr<worker_run> r) {
                 co_await handle_cast(r, next.message);
             break;
         }
-        // A worker with a full mailbox shall not keep others from the thread.
-        co_await throw_if_cancelled(false);
-        const auto strand = co_await asio::this_coro::executor;
-        co_await asio::post(strand, asio::use_awaitable);
     }
 }
 
@@ -176,14 +226,6 @@ asio::awaitable<void> dynamic_core::build_payload(std::shared_ptr<worker_run> r)
 // --- what to do next
 
 /// A perform that is due goes before messages; it is followed by an interval, so they have theirs.
-asio::awaitable<dynamic_core::task> dynamic_core::next_task(std::shared_ptr<worker_run> r) {
-    co_await throw_if_cancelled(false);
-    task next;
-    while (!r->core->take_task(*r, next))
-        co_await sleep(r);
-    co_return next;
-}
-
 /// False: there is nothing to do.
 bool dynamic_core::take_task(worker_run& r, task& next) {
     turn t(*this);
@@ -260,39 +302,6 @@ void dynamic_core::report_slow(worker_run& r, duration elapsed, wake_list& wakes
     });
 }
 
-/// Returns when there may be something to do: something is due, a message has come, it is asked to
-/// stop.
-asio::awaitable<void> dynamic_core::sleep(std::shared_ptr<worker_run> r) {
-    asio::cancellation_slot slot;
-    auto park = [&](resumption resume) {
-        dynamic_core& core = *r->core;
-        slot = resume.get_cancellation_slot();
-        if (slot.is_connected())
-            slot.assign([weak = std::weak_ptr<worker_run>(r)](asio::cancellation_type) {
-                const auto alive = weak.lock(); // the slot is ours, by way of our context
-                if (!alive)
-                    return;
-                turn t(*alive->core);
-                alive->woken = true;
-                if (alive->life.is_parked())
-                    t.wakes.add(alive->life);
-            });
-        {
-            const std::lock_guard lock(core.runtime_->mutex);
-            const bool mail = is_current(*r) && !r->worker->mailbox.empty();
-            // The flag is raised before the signal is emitted, and that waits until we are parked.
-            if (!r->woken && !mail && !r->context.stop_requested() && !core.closed_) {
-                core.parked_.park(r->life, std::move(resume));
-                return;
-            }
-        }
-        asio::post(std::move(resume));
-    };
-    co_await suspend(park);
-    if (slot.is_connected())
-        slot.clear();
-}
-
 // --- doing it
 
 asio::awaitable<void> dynamic_core::perform(std::shared_ptr<worker_run> r) {
@@ -332,7 +341,6 @@ asio::awaitable<void> dynamic_core::handle_cast(std::shared_ptr<worker_run> r,
 }
 
 void dynamic_core::after_perform(worker_run& r, worker_outcome outcome) {
-    runtime_->deadlines->disarm(r);
     turn t(*this);
     const auto then = r.cycle.end_perform(outcome, runtime_->time->now());
     follow(t, r, then, outcome);

@@ -2,6 +2,7 @@
 
 #include "supervision/reasons.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace lifeguard::detail {
@@ -104,7 +105,7 @@ void worker_registry::stopped(worker_record& w, registry_actions& a) {
 }
 
 void worker_registry::erase(worker_record& w, registry_actions& a) {
-    unlink(w);
+    w.unlink();
     w.next.reset();
     w.now = phase::gone;
     a.settled(w);
@@ -114,7 +115,7 @@ void worker_registry::erase(worker_record& w, registry_actions& a) {
 std::vector<std::shared_ptr<worker_record>> worker_registry::clear(registry_actions& a) {
     std::vector<std::shared_ptr<worker_record>> all;
     for (auto& [id, w] : workers_) {
-        unlink(*w);
+        w->unlink();
         w->next.reset();
         w->now = phase::gone;
         a.settled(*w);
@@ -126,31 +127,24 @@ std::vector<std::shared_ptr<worker_record>> worker_registry::clear(registry_acti
 
 // --- the least busy
 
-bool worker_registry::less_busy::operator()(const worker_record& a,
-                                            const worker_record& b) const noexcept {
-    return a.load() < b.load();
-}
-
 void worker_registry::load_changed(worker_record& w) {
     if (w.is_linked())
         refresh(w);
 }
 
-/// Behind those of the same load. Its neighbours are found by position, so its load may have
-/// changed before.
 void worker_registry::refresh(worker_record& w) {
-    unlink(w);
-    if (w.now != phase::gone && w.is_reachable())
-        by_load_.insert(w);
-}
-
-void worker_registry::unlink(worker_record& w) noexcept {
-    if (w.is_linked())
-        by_load_.erase(by_load_.iterator_to(w));
+    w.unlink();
+    if (w.now == phase::gone || !w.is_reachable())
+        return;
+    if (by_load_.size() <= w.load())
+        by_load_.resize(w.load() + 1);
+    by_load_[w.load()].push_back(w);
 }
 
 worker_record* worker_registry::least_busy() noexcept {
-    return by_load_.empty() ? nullptr : &*by_load_.begin();
+    const auto least =
+        std::ranges::find_if(by_load_, [](const same_load& all) { return !all.empty(); });
+    return least == by_load_.end() ? nullptr : &least->front();
 }
 
 worker_record* worker_registry::find(const std::string& id) noexcept {

@@ -3,9 +3,10 @@
 #include <lifeguard/exit_reason.hpp>
 #include <lifeguard/worker_behaviour.hpp>
 
-#include <boost/intrusive/set.hpp>
+#include <boost/intrusive/list.hpp>
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,8 +16,8 @@ namespace lifeguard::detail {
 
 /// A worker as the registry knows it: what it is made from, and what follows it. The shell derives
 /// from it and adds what runs.
-class worker_record : public boost::intrusive::set_base_hook<
-                          boost::intrusive::link_mode<boost::intrusive::safe_link>> {
+class worker_record : public boost::intrusive::list_base_hook<
+                          boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
   public:
     enum class phase {
         starting, ///< the supervisor has been asked to start it
@@ -114,19 +115,17 @@ class worker_registry {
     }
 
   private:
-    struct less_busy {
-        bool operator()(const worker_record& a, const worker_record& b) const noexcept;
-    };
-    using by_load = boost::intrusive::multiset<worker_record, boost::intrusive::compare<less_busy>>;
+    using same_load =
+        boost::intrusive::list<worker_record, boost::intrusive::constant_time_size<false>>;
 
     void begin_to_end(worker_record& w, registry_actions& a);
     void erase(worker_record& w, registry_actions& a);
     void refresh(worker_record& w);
-    void unlink(worker_record& w) noexcept;
 
     const std::size_t max_;
     std::map<std::string, std::shared_ptr<worker_record>> workers_;
-    by_load by_load_; // the reachable ones
+    /// The reachable ones, by their load: it is small. Behind those who had it before.
+    std::deque<same_load> by_load_;
 };
 
 } // namespace lifeguard::detail

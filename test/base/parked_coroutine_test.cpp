@@ -20,6 +20,15 @@ struct parking {
         bool cancelled = false;
     };
 
+    parking() = default;
+    parking(const parking&) = delete;
+    parking& operator=(const parking&) = delete;
+    ~parking() { // whoever still waits, because its test was cut short, would wait for ever
+        std::vector<resumption> dropped;
+        while (!list.empty())
+            dropped.push_back(list.front().take());
+    }
+
     void cancel(waiter& one) {
         wake_list wakes;
         {

@@ -34,7 +34,7 @@ class trial {
                                if (e)
                                    std::rethrow_exception(e);
                            });
-        std::thread second([this] { io_.run(); });
+        std::jthread second([this] { io_.run(); });
         io_.run();
         second.join();
     }
