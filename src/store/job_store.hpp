@@ -107,6 +107,7 @@ class job_store {
     virtual void handler_added(const kind_entry&) {}
     /// Looks for a job that the index does not know: when its waiter is told, the index knows it,
     /// or it is nowhere. From then on its end is told, too.
+    // NOLINTNEXTLINE(performance-unnecessary-value-param): who looks keeps it
     virtual void locate(std::shared_ptr<locate_request>) {}
     /// How many jobs of the queue have been left to other engines because nobody here has a handler
     /// for them.
