@@ -66,6 +66,13 @@ struct nats_store_options {
     std::size_t discarded_max = 10'000;
     /// For how long.
     job_ages keep_for = job_ages();
+    /// Finished jobs that no engine has forgotten, perhaps because theirs died, go from the bucket
+    /// when `keep_for` says so, and after this time when it does not. Any engine sees to it, by the
+    /// server's time, so they should all say the same. At least 1 s; -1: never. Defaults to 24 h.
+    duration keep_states_for = std::chrono::hours(24);
+    /// A job that was executing so many times when its engine ended or went silent is discarded. 1
+    /// to 1,000. Defaults to 3.
+    unsigned max_process_crashes = 3;
     /// About how many bytes of memory completed and cancelled jobs may take, and discarded ones.
     /// Default to 256 MiB.
     std::size_t finished_bytes_max = std::size_t{256} << 20U;

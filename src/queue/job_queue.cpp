@@ -1,6 +1,7 @@
 #include <lifeguard/job_queue.hpp>
 
 #include "base/saturate.hpp"
+#include "queue/locate.hpp"
 #include "queue/queue_core.hpp"
 #include "queue/waiting_take.hpp"
 
@@ -235,7 +236,7 @@ asio::awaitable<void> settle(std::shared_ptr<queue_core> core, job_id id, std::u
     core->read_clock();
     job_record* const known = core->index().find(id);
     // The same was asked before, and is on its way: what becomes of it is the answer to both.
-    const bool again = known != nullptr && known->settling && known->acknowledged &&
+    const bool again = known != nullptr && known->settling && !known->away && known->acknowledged &&
                        known->delivery == token && known->holder == nullptr;
     job_record& job = again ? *known : core->held(id, token);
     queue_core::add_waiter(job, waiter);
@@ -318,14 +319,19 @@ asio::awaitable<void> remove_job(std::shared_ptr<queue_core> core, job_id id) {
 asio::awaitable<json> await_result(std::shared_ptr<queue_core> core, job_id id) {
     detail::plain_waiter waiter(result_waiter::event::finished);
     waiting guard(*core, waiter);
-    {
-        const std::lock_guard lock(core->shared().mutex);
-        job_record* job = core->index().find(id);
-        if (job == nullptr)
-            throw error(errc::not_found, "job " + id.to_string());
-        core->add_result_waiter(*job, waiter);
-        guard.answered = waiter.got != result_waiter::answer::none;
+    std::unique_lock lock(core->shared().mutex);
+    job_record* job = core->index().find(id);
+    if (job == nullptr && core->store().is_shared()) {
+        lock.unlock();
+        co_await detail::locate(core, id);
+        lock.lock();
+        job = core->index().find(id);
     }
+    if (job == nullptr)
+        throw error(errc::not_found, "job " + id.to_string());
+    core->add_result_waiter(*job, waiter);
+    guard.answered = waiter.got != result_waiter::answer::none;
+    lock.unlock();
     if (!guard.answered)
         co_await core->wait(waiter);
     co_return queue_core::result_of(std::move(waiter), id);

@@ -136,6 +136,7 @@ void queue_core::set_handler(std::string_view name, handler run) {
                         "kind '" + std::string(name) + "' has a handler already");
         handlers_[entry.index] = std::move(run);
         entry.handlers = 1;
+        store_->handler_added(entry);
         // Jobs that waited for a handler may run now.
         for (const auto& [_, queue] : queues_)
             offer(*queue, wakes);

@@ -174,6 +174,8 @@ class queue_core final : public store_listener,
 
     void add_taker(queue_entry& queue, taker& t);
     void remove_taker(queue_entry& queue, taker& t) noexcept;
+    /// Who takes from it wants more than before, or less.
+    void appetite_changed(queue_entry& queue) { store_->takers_changed(queue); }
     /// Offers what is ready in `queue` to those who take from it.
     void offer(queue_entry& queue, wake_list& wakes);
 

@@ -58,6 +58,7 @@ queue_counts queue_core::counts_of(const std::string& name) const {
         if (lane->kind->handlers == 0)
             for (const place_list& jobs : lane->by_priority)
                 c.waiting_for_handler += jobs.size();
+    c.waiting_for_handler += store_->left_to_others(queue);
     return c;
 }
 

@@ -24,6 +24,10 @@ class taker {
     virtual void offer(wake_list& wakes) = 0;
     /// How many jobs it could use at once. Called with the engine's lock held.
     virtual std::size_t appetite() const noexcept = 0;
+    /// Whether it takes jobs of this kind at all. Called with the engine's lock held.
+    virtual bool takes(const kind_entry& kind) const noexcept = 0;
+    /// A bit for each priority that it takes. Called with the engine's lock held.
+    virtual unsigned priorities() const noexcept { return (1U << (priority_last + 1)) - 1; }
     /// How long it waits for them at most. Called with the engine's lock held.
     virtual duration patience() const noexcept { return duration::max(); }
     /// A store that others share has nothing more for it in this queue at the moment. Called with

@@ -1,5 +1,7 @@
 #include "queue/waiting_take.hpp"
 
+#include <algorithm>
+
 namespace lifeguard::detail {
 
 taken_job describe_taken(const job_record& job) {
@@ -39,19 +41,26 @@ bool waiting_take::take(wake_list& wakes) {
 
 void waiting_take::offer(wake_list& wakes) {
     // One that has been served, or has given up, is about to leave.
-    if (!over() && take(wakes))
+    if (!over() && unanswered_.empty() && take(wakes))
         finish(end::served, wakes);
 }
 
 void waiting_take::nothing_more(queue_entry& queue, wake_list& wakes) {
-    std::erase(unanswered_, &queue);
-    // Who does not wait has asked, and has its answer.
-    if (options_.wait <= duration::zero() && unanswered_.empty())
-        finish(end::timed_out, wakes);
+    if (over() || std::erase(unanswered_, &queue) == 0 || !unanswered_.empty())
+        return;
+    if (take(wakes))
+        finish(end::served, wakes);
+    else if (options_.wait <= duration::zero())
+        finish(end::timed_out, wakes); // it has asked, and has its answer
+}
+
+bool waiting_take::takes(const kind_entry& kind) const noexcept {
+    return !over() && (kinds_.empty() || std::ranges::find(kinds_, &kind) != kinds_.end());
 }
 
 void waiting_take::enlist() {
-    unanswered_ = queues_;
+    if (core_.store().is_shared())
+        unanswered_ = queues_;
     for (queue_entry* queue : queues_)
         core_.add_taker(*queue, *this);
 }

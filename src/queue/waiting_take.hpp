@@ -15,7 +15,10 @@ class waiting_take final : public taker, public timed_wait {
     bool take(wake_list& wakes);
 
     void offer(wake_list& wakes) override;
-    std::size_t appetite() const noexcept override { return options_.jobs_max - taken.size(); }
+    std::size_t appetite() const noexcept override {
+        return over() ? 0 : options_.jobs_max - taken.size();
+    }
+    bool takes(const kind_entry& kind) const noexcept override;
     duration patience() const noexcept override { return options_.wait; }
     void nothing_more(queue_entry& queue, wake_list& wakes) override;
 
@@ -33,7 +36,9 @@ class waiting_take final : public taker, public timed_wait {
     std::vector<queue_entry*> queues_;
     std::vector<const kind_entry*> kinds_;
     take_filter filter_;
-    std::vector<queue_entry*> unanswered_; ///< whose server may have something
+    /// Those of which a store that others share has not told yet what it has: when it has told of
+    /// all of them, the most urgent jobs are taken.
+    std::vector<queue_entry*> unanswered_;
 };
 
 /// What a caller learns of a job that it has leased.

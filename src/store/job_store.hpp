@@ -3,6 +3,7 @@
 #include "base/parked_coroutine.hpp"
 #include "base/runtime.hpp"
 #include "store/job_index.hpp"
+#include "store/locate_request.hpp"
 #include "store/pause_request.hpp"
 #include "store/settlement.hpp"
 
@@ -99,9 +100,18 @@ class job_store {
     /// this engine has fetched, finished or submitted; the last as `away` while others may have
     /// them.
     virtual bool is_shared() const noexcept { return false; }
-    /// Somebody takes from the queue now, or does no longer; or the queue has been paused or
-    /// resumed.
+    /// Somebody takes from the queue now, or does no longer, or wants more or less than before; or
+    /// the queue has been paused or resumed.
     virtual void takers_changed(queue_entry&) {}
+    /// Jobs of this kind can be executed here now.
+    virtual void handler_added(const kind_entry&) {}
+    /// Looks for a job that the index does not know: when its waiter is told, the index knows it,
+    /// or it is nowhere. From then on its end is told, too.
+    // NOLINTNEXTLINE(performance-unnecessary-value-param): who looks keeps it
+    virtual void locate(std::shared_ptr<locate_request>) {}
+    /// How many jobs of the queue have been left to other engines because nobody here has a handler
+    /// for them.
+    virtual std::size_t left_to_others(const queue_entry&) { return 0; }
     /// Jobs of the queue are available, and have been offered to all who take from it.
     virtual void offered(queue_entry&, wake_list&) {}
 

@@ -195,9 +195,9 @@ class pool_core final : public taker,
     std::shared_ptr<worker> find(const std::string& id) const;
 
     // taker
-    std::size_t appetite() const noexcept override {
-        return options_.concurrency * workers_.size();
-    }
+    std::size_t appetite() const noexcept override;
+    bool takes(const kind_entry& kind) const noexcept override;
+    unsigned priorities() const noexcept override;
     std::optional<outlook> outlook_for(const job_record& job) override;
     void offer(wake_list& wakes) override;
     void queue_paused(queue_entry& queue, wake_list& wakes) override;
@@ -284,6 +284,7 @@ class pool_core final : public taker,
     void keep(worker& w, job_record& job, bool bound = false);
     void unkeep(worker& w, job_record& job) noexcept;
     job_record* next_local(worker& w);
+    void appetite_changed();
     void hand_out(worker& w, wake_list& wakes);
     bool steal_for(worker& w, wake_list& wakes);
     void count_attempt(worker& w, const lane& l, const job_outcome& outcome, wake_list& wakes);

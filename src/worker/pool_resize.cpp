@@ -58,6 +58,7 @@ void pool_core::resize(unsigned size) {
         }
         fill_up(wakes);
         offer(wakes);
+        appetite_changed();
     }
     wakes.run();
 }

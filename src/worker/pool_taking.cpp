@@ -16,6 +16,28 @@ std::size_t pool_core::share(worker& w) {
     return std::min<std::size_t>(options_.pull_size, (ready + idle - 1) / idle);
 }
 
+/// A job for each lane, and what one worker takes in advance.
+std::size_t pool_core::appetite() const noexcept {
+    const bool takes =
+        draining_ == draining::no && !homeless_ &&
+        std::ranges::any_of(workers_, [](const auto& w) { return w->alive && !w->stopping; });
+    return takes ? options_.concurrency * (size_ + overflow_) + options_.pull_size - 1 : 0;
+}
+
+bool pool_core::takes(const kind_entry& kind) const noexcept {
+    return appetite() != 0 && kind.handlers != 0;
+}
+
+unsigned pool_core::priorities() const noexcept {
+    return filter_.priority < 0 ? taker::priorities()
+                                : 1U << static_cast<unsigned>(filter_.priority);
+}
+
+void pool_core::appetite_changed() {
+    for (queue_entry* const queue : queues_)
+        jobs_->appetite_changed(*queue);
+}
+
 bool pool_core::pull(worker& w) {
     std::size_t due = share(w);
     if (breakers_.in_trouble() || !w.breaker.is_closed()) {

@@ -84,6 +84,7 @@ void pool_core::start_worker(const std::shared_ptr<worker>& w) {
         log_worker(*w, log_level::info, "worker_started", wakes);
         if (!w->stopping)
             complete_lanes(w, wakes);
+        appetite_changed();
     }
     wakes.run();
 }
@@ -192,6 +193,7 @@ void pool_core::drain(wake_list& wakes) {
     for (const auto& w : workers_)
         if (w->alive && !w->stopping)
             stop_worker(*w, wakes);
+    appetite_changed();
     drained_at_ = later(jobs_->clock().now, options_.drain_wait);
     if (drain_deadline_)
         shared().deadlines->arm(*drain_deadline_, drained_at_);
@@ -274,6 +276,7 @@ void pool_core::end_worker(worker& w, fate how, wake_list& wakes) {
             abandon(*l, how, wakes);
     }
     w.busy = 0;
+    appetite_changed();
     rest();
 }
 

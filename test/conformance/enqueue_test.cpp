@@ -13,15 +13,16 @@ BOOST_AUTO_TEST_SUITE(enqueue)
 
 LIFEGUARD_STORE_TEST(Q_01_a_push_answers_an_id_that_is_never_reused) {
     queue_fixture q(ctx, kept);
+    const bool removes = !q.queue.core()->store().is_shared(); // others would answer `unsupported`
     std::set<job_id> ids;
     for (int i = 0; i < 100; ++i) {
         const job_id id = q.push(new_job("k"));
         BOOST_TEST(q.state(id) == job_state::available);
         BOOST_TEST(ids.insert(id).second);
-        if (i % 2 == 0)
+        if (removes && i % 2 == 0)
             ctx.await(q.queue.remove(id));
     }
-    BOOST_TEST(q.counts() == "available 50");
+    BOOST_TEST(q.counts() == (removes ? "available 50" : "available 100"));
 }
 
 LIFEGUARD_STORE_TEST(Q_01_what_is_wrong_with_a_job_is_named) {

@@ -1,6 +1,8 @@
 // The cases of section 7 that need workers.
 #include "conformance/queue_fixture.hpp"
 
+#include <optional>
+
 using namespace std::chrono_literals;
 using namespace lifeguard;
 using namespace lifeguard::test;
@@ -111,61 +113,78 @@ asio::awaitable<void> fails_deep_down() {
 
 } // namespace
 
-LIFEGUARD_STORE_TEST(Q_32_jobs_that_end_in_any_way_have_one_error_at_attempt_1) {
-    queue_fixture q(ctx, kept);
-    gate held;
-    q.handle("throws", [](job_context&) -> asio::awaitable<json> {
-        throw std::runtime_error("plain");
-        co_return json();
-    });
-    q.handle("nested", [](job_context&) -> asio::awaitable<json> {
-        co_await fails_deep_down();
-        co_return json();
-    });
-    q.handle("forced", [&](job_context&) -> asio::awaitable<json> {
-        // Deaf to the first request: only force ends it.
-        co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
-        co_await held.pass();
-        co_return json();
-    });
-    q.handle("killed", [&](job_context& job) -> asio::awaitable<json> {
-        if (job.attempt() == 1)
-            co_await held.pass();
-        co_return json();
-    });
-    worker_pool_options options = one_worker();
-    options.process_timeout = 5s;
-    pool_fixture p(ctx, q, options);
-    const auto check = [&](const job_id& id, job_state state) {
-        const job_info info = q.info(id);
+namespace {
+
+/// A queue and a pool for one way to end.
+struct ending {
+    ending(test_context& ctx, const store_under_test& kept, const char* kind, handler run)
+        : jobs(ctx, kept) {
+        jobs.handle(kind, std::move(run));
+        worker_pool_options options = one_worker();
+        options.process_timeout = 5s;
+        cancel_grace = options.cancel_grace;
+        pool.emplace(ctx, jobs, options);
+    }
+    void check(const job_id& id, job_state state) {
+        const job_info info = jobs.info(id);
         BOOST_TEST_CONTEXT(info.kind) {
             BOOST_TEST(info.state == state);
             BOOST_TEST_REQUIRE(info.errors.size() == 1u);
             BOOST_TEST(info.errors[0].attempt == 1u);
         }
-    };
-    const job_id throws = p.submit(new_job("throws"));
-    check(throws, job_state::retryable);
-    const job_id nested = p.submit(new_job("nested"));
-    check(nested, job_state::retryable);
-    BOOST_TEST(q.info(nested).errors[0].text == "deep down");
-    ctx.await(q.queue.remove(throws));
-    ctx.await(q.queue.remove(nested));
+    }
 
-    new_job job("forced");
-    job.timeout = 10ms;
-    const job_id forced = p.submit(job);
-    ctx.advance(10ms);
-    BOOST_TEST(q.state(forced) == job_state::executing);
-    ctx.advance(options.cancel_grace);
-    check(forced, job_state::retryable);
-    ctx.await(q.queue.remove(forced));
+    queue_fixture jobs;
+    duration cancel_grace{};
+    std::optional<pool_fixture> pool;
+};
 
-    const job_id killed = p.submit(new_job("killed"));
-    ctx.await(p.pool.kill("p/1"));
+} // namespace
+
+LIFEGUARD_STORE_TEST(Q_32_jobs_that_end_in_any_way_have_one_error_at_attempt_1) {
+    gate held;
+    {
+        ending e(ctx, kept, "throws", [](job_context&) -> asio::awaitable<json> {
+            throw std::runtime_error("plain");
+            co_return json();
+        });
+        e.check(e.pool->submit(new_job("throws")), job_state::retryable);
+    }
+    {
+        ending e(ctx, kept, "nested", [](job_context&) -> asio::awaitable<json> {
+            co_await fails_deep_down();
+            co_return json();
+        });
+        const job_id nested = e.pool->submit(new_job("nested"));
+        e.check(nested, job_state::retryable);
+        BOOST_TEST(e.jobs.info(nested).errors[0].text == "deep down");
+    }
+    {
+        ending e(ctx, kept, "forced", [&](job_context&) -> asio::awaitable<json> {
+            // Deaf to the first request: only force ends it.
+            co_await asio::this_coro::reset_cancellation_state(
+                asio::enable_terminal_cancellation());
+            co_await held.pass();
+            co_return json();
+        });
+        new_job job("forced");
+        job.timeout = 10ms;
+        const job_id forced = e.pool->submit(job);
+        ctx.advance(10ms);
+        BOOST_TEST(e.jobs.state(forced) == job_state::executing);
+        ctx.advance(e.cancel_grace);
+        e.check(forced, job_state::retryable);
+    }
+    ending e(ctx, kept, "killed", [&](job_context& job) -> asio::awaitable<json> {
+        if (job.attempt() == 1)
+            co_await held.pass();
+        co_return json();
+    });
+    const job_id killed = e.pool->submit(new_job("killed"));
+    ctx.await(e.pool->pool.kill("p/1"));
     ctx.settle();
-    check(killed, job_state::completed); // it was available at once, and ran again
-    BOOST_TEST(q.info(killed).attempt == 2u);
+    e.check(killed, job_state::completed); // it was available at once, and ran again
+    BOOST_TEST(e.jobs.info(killed).attempt == 2u);
 }
 
 LIFEGUARD_STORE_TEST(Q_33_a_timed_out_job_fails_and_its_worker_lives) {

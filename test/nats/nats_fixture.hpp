@@ -2,12 +2,14 @@
 
 #include "conformance/queue_fixture.hpp"
 #include "nats/nats_server.hpp"
+#include "nats/tcp_proxy.hpp"
 #include <lifeguard/nats_store.hpp>
 
 #include <chrono>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace lifeguard::test {
 
@@ -41,6 +43,26 @@ T await_really(test_context& ctx, asio::awaitable<T> what) {
     test_future<T> f = ctx.spawn(std::move(what));
     BOOST_TEST_REQUIRE(eventually(ctx, [&] { return f.ready(); }));
     return f.get();
+}
+
+inline std::string url_of(const tcp_proxy& proxy) {
+    return "nats://127.0.0.1:" + std::to_string(proxy.port());
+}
+
+inline unsigned short shared_port() {
+    const std::string& url = shared_nats_url();
+    return static_cast<unsigned short>(std::stoi(url.substr(url.rfind(':') + 1)));
+}
+
+/// Waits for a job that comes when the server gives it.
+inline taken_job take_really(test_context& ctx, queue_fixture& q) {
+    std::vector<taken_job> taken;
+    BOOST_TEST_REQUIRE(eventually(ctx, [&] {
+        if (taken.empty())
+            taken = q.take(1);
+        return !taken.empty();
+    }));
+    return taken.front();
 }
 
 } // namespace lifeguard::test

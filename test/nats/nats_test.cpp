@@ -15,26 +15,6 @@ using clock_type = std::chrono::steady_clock; // lint: allow the server's time
 
 namespace {
 
-std::string url_of(const tcp_proxy& proxy) {
-    return "nats://127.0.0.1:" + std::to_string(proxy.port());
-}
-
-unsigned short shared_port() {
-    const std::string& url = shared_nats_url();
-    return static_cast<unsigned short>(std::stoi(url.substr(url.rfind(':') + 1)));
-}
-
-/// Waits for a job that comes when the server gives it.
-taken_job take_really(test_context& ctx, queue_fixture& q) {
-    std::vector<taken_job> taken;
-    BOOST_TEST_REQUIRE(eventually(ctx, [&] {
-        if (taken.empty())
-            taken = q.take(1);
-        return !taken.empty();
-    }));
-    return taken.front();
-}
-
 new_job job_of(const job_id& id) {
     new_job job("k");
     job.id = id;

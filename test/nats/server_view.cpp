@@ -51,6 +51,14 @@ std::int64_t server_view::waiting(const std::string& stream, const std::string& 
     return n;
 }
 
+std::uint64_t server_view::deliveries(const std::string& stream, const std::string& consumer) {
+    jsConsumerInfo* info = nullptr;
+    check(js_GetConsumerInfo(&info, js_, stream.c_str(), consumer.c_str(), nullptr, nullptr));
+    const std::uint64_t n = info->Delivered.Consumer;
+    jsConsumerInfo_Destroy(info);
+    return n;
+}
+
 void server_view::add_stream(const std::string& name, const std::string& subject,
                              jsRetentionPolicy keeps, jsStorageType where) {
     jsStreamConfig c;

@@ -22,6 +22,8 @@ class server_view {
     std::vector<std::string> data(const std::string& stream);
     /// Requests that wait at a consumer.
     std::int64_t waiting(const std::string& stream, const std::string& consumer);
+    /// How often a consumer has delivered anything.
+    std::uint64_t deliveries(const std::string& stream, const std::string& consumer);
     void add_stream(const std::string& name, const std::string& subject, jsRetentionPolicy keeps,
                     jsStorageType where);
 

@@ -4,6 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp> // lint: allow real time
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/asio/write.hpp>
@@ -95,6 +96,11 @@ asio::awaitable<void> tcp_proxy::pass(std::shared_ptr<socket> from, std::shared_
             break;
         if (!open)
             continue;
+        if (&open == &answers_ && delay_ != 0) {
+            const std::chrono::milliseconds by(delay_);
+            asio::steady_timer late(io_, by); // lint: allow real time
+            co_await late.async_wait(quietly);
+        }
         const auto written = co_await asio::async_write(
             *to, asio::buffer(buffer.data(), std::get<1>(read)), quietly);
         if (std::get<0>(written))

@@ -5,6 +5,8 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <thread>
@@ -27,6 +29,8 @@ class tcp_proxy {
     /// Takes what is said and passes nothing on, in this direction or in both.
     void swallow_answers() { answers_ = false; }
     void black_hole() { answers_ = questions_ = false; }
+    /// Passes on what the server says so much later, in its order.
+    void delay_answers(std::chrono::milliseconds by) { delay_ = by.count(); }
     /// What is said from now on is passed on; what was swallowed is gone, and so are the
     /// connections that it is missing from.
     void mend();
@@ -46,6 +50,7 @@ class tcp_proxy {
     std::atomic<bool> accepts_ = true;
     std::atomic<bool> questions_ = true;
     std::atomic<bool> answers_ = true;
+    std::atomic<std::int64_t> delay_ = 0;       // ms
     std::set<std::shared_ptr<socket>> sockets_; // of the thread
     std::thread thread_;
 };

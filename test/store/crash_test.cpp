@@ -143,20 +143,14 @@ LIFEGUARD_TEST(an_attempt_that_a_worker_had_begun_is_charged_and_one_it_had_take
 
 LIFEGUARD_TEST(a_job_that_ends_the_process_three_times_is_quarantined) {
     auto file = new_database();
-    std::vector<std::unique_ptr<queue_fixture>> killed;
-    job_id id;
-    const auto run = [&] {
-        killed.push_back(std::make_unique<queue_fixture>(ctx, in_file(file)));
-        return killed.back().get();
-    };
-    id = run()->push(new_job("deadly"));
-    for (unsigned crash = 1; crash <= 3; ++crash) {
-        queue_fixture& q = *killed.back();
-        BOOST_TEST(q.take().attempt == crash);
-        file = killed_now(file);
-        run();
-    }
-    queue_fixture& q = *killed.back();
+    queue_fixture first(ctx, in_file(file));
+    const job_id id = first.push(new_job("deadly"));
+    BOOST_TEST(first.take().attempt == 1u);
+    queue_fixture second(ctx, in_file(file = killed_now(file)));
+    BOOST_TEST(second.take().attempt == 2u);
+    queue_fixture third(ctx, in_file(file = killed_now(file)));
+    BOOST_TEST(third.take().attempt == 3u);
+    queue_fixture q(ctx, in_file(file = killed_now(file)));
     const job_info info = q.info(id);
     BOOST_TEST(info.state == job_state::discarded);
     BOOST_TEST(info.attempt == 3u);

@@ -27,6 +27,7 @@ void broker::start(listener tell) {
         renew();
         sweep();
         recheck_again();
+        plan_cleaning();
     });
 }
 
@@ -120,15 +121,7 @@ void broker::give_back(const job_id& id, duration delay, bool known) {
         entry* const e = find(id);
         if (e == nullptr || e->ack.empty())
             return;
-        std::string text = "-NAK";
-        if (delay > duration::zero())
-            text += " {\"delay\": " +
-                    std::to_string(
-                        std::chrono::duration_cast<std::chrono::nanoseconds>(delay).count()) +
-                    "}";
-        link_.publish(e->ack, text);
-        let_go(*e);
-        e->own = false; // who has it next may change it
+        nak(*e, delay);
         if (!known)
             entries_.erase(id);
     });
@@ -151,13 +144,16 @@ void broker::purge(const job_id& id) {
     });
 }
 
-void broker::look(const std::string& queue, std::size_t jobs, std::uint64_t number) {
-    link_.post([this, queue, jobs, number] {
+void broker::look(const std::string& queue, const wanted_jobs& what, std::uint64_t number) {
+    link_.post([this, queue, what, number] {
         pulls& q = of_queue(queue);
         q.look_number = number;
-        q.look = std::max(q.look, jobs);
-        if (q.look != 0)
+        q.look.jobs = std::max(q.look.jobs, what.jobs);
+        q.look.priorities |= what.priorities;
+        if (q.look.jobs != 0) {
+            q.look_after = q.returns;
             return begin_look(q);
+        }
         broker_event e(broker_event::kind::looked);
         e.queue = queue;
         e.looks = number;
@@ -165,11 +161,10 @@ void broker::look(const std::string& queue, std::size_t jobs, std::uint64_t numb
     });
 }
 
-void broker::keep(const std::string& queue, std::size_t jobs, duration wait) {
-    link_.post([this, queue, jobs, wait] {
+void broker::keep(const std::string& queue, const wanted_jobs& what) {
+    link_.post([this, queue, what] {
         pulls& q = of_queue(queue);
-        q.wait = wait;
-        q.keep = jobs;
+        q.keep = what;
         top_up_all(q);
     });
 }
@@ -181,7 +176,7 @@ void broker::give_back_all() {
                 link_.publish(e.ack, "-NAK");
         entries_.clear();
         for (const auto& [_, q] : queues_)
-            q->keep = 0;
+            q->keep = wanted_jobs();
     });
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "store/locate_request.hpp"
 #include "store/nats/job_document.hpp"
 #include "store/nats/layout.hpp"
 #include "store/nats/link.hpp"
@@ -30,6 +31,7 @@ struct broker_event {
         looked,     ///< all that a queue had for us at once has arrived
         paused,     ///< `pause` is on the server; or `error`
         pause_heard,
+        located,    ///< a job has been looked for: with its document if there is one; or `error`
         connection, ///< gone, or back
         trouble,    ///< `error` says what the server does not like
     };
@@ -41,6 +43,7 @@ struct broker_event {
     std::optional<job_document> document;
     settlement how;
     std::shared_ptr<pause_request> pause;
+    std::shared_ptr<locate_request> sought;
     std::string queue;       ///< of looked, pause_heard
     std::uint64_t looks = 0; ///< of looked: the number it was asked with
     bool yes = false;        ///< of pause_heard and connection
@@ -56,6 +59,18 @@ struct broker_change {
     std::uint32_t delivery = 0;
     std::string origin;  ///< to be told when it is the end
     std::string dead_in; ///< where it goes when it is discarded
+};
+
+/// Which jobs of a queue somebody here would take.
+struct wanted_jobs {
+    std::size_t jobs = 0;    ///< of each priority
+    unsigned priorities = 0; ///< a bit for each
+    duration wait{};         ///< for so long, at most
+
+    bool includes(std::size_t priority) const noexcept {
+        return jobs != 0 && (priorities >> priority & 1U) != 0;
+    }
+    bool operator==(const wanted_jobs&) const = default;
 };
 
 /// What goes on with the server, on the link's thread: jobs are fetched, their leases renewed, and
@@ -81,16 +96,23 @@ class broker {
     void change(const job_id& id, broker_change c);
     /// The job is for others now, or after `delay`. `known`: its end is to be told of.
     void give_back(const job_id& id, duration delay, bool known);
+    /// The job is for others, who may be able to run it; it comes back after a while that grows.
+    void put_off(const job_id& id);
+    /// One that was put off is wanted here now.
+    void recall(const job_id& id);
     /// Nobody wants to hear of it any more.
     void forget(const job_id& id);
     /// Its state is not wanted any more.
     void purge(const job_id& id);
-    /// Asks once for up to so many jobs of each priority, and tells when that is all: `looked`.
-    void look(const std::string& queue, std::size_t jobs, std::uint64_t number);
-    /// From now on so many jobs of each priority are to be here and not begun; zero: none. No
-    /// request for them waits longer on the server than `wait`.
-    void keep(const std::string& queue, std::size_t jobs, duration wait);
+    /// Asks once for these, and tells when that is all: `looked`. What this engine has given back
+    /// before is among what there is.
+    void look(const std::string& queue, const wanted_jobs& what, std::uint64_t number);
+    /// From now on so many jobs are to be here and not begun. No request for them waits longer on
+    /// the server than those who want them.
+    void keep(const std::string& queue, const wanted_jobs& what);
     void set_pause(std::shared_ptr<pause_request> r, std::string subject, std::string text);
+    /// Looks for a job, and tells: `located`. When it is not final its end is told, too.
+    void locate(std::shared_ptr<locate_request> r);
     /// For tests: sets `more` when a request that waits is about to be answered.
     void probe(const std::shared_ptr<std::atomic<bool>>& more);
     /// All that this engine has is for others.
@@ -108,16 +130,21 @@ class broker {
         bool own = false;                  ///< as this engine has pushed it
         bool pushing = false;              ///< its reference is not confirmed
         std::optional<broker_event> early; ///< it has arrived all the same
+        lane* put_off_in = nullptr;        ///< until `back_at` others may have it at once, by
+        std::string recall_at;             ///< this subject
+        time_point back_at;
+        unsigned refusals = 0;          ///< how often it has been put off
+        std::shared_ptr<void> followed; ///< what is written of it is heard, because it is asked for
         std::deque<broker_change> changes;
     };
     /// A priority of a queue.
     struct lane {
         pulls* queue = nullptr;
         std::string consumer;
-        std::uint64_t pull = 0; ///< the number of the request that waits; zero: none does
-        std::size_t left = 0;   ///< so many more may come for it
-        time_point lost_at;     ///< when its answer must have come
-        bool looks = false;     ///< the request does not wait for more jobs
+        std::uint64_t pull = 0;  ///< the number of the request that waits; zero: none does
+        std::size_t left = 0;    ///< so many more may come for it
+        time_point lost_at;      ///< when its answer must have come
+        std::uint64_t looks = 0; ///< the look that the request is of; zero: it waits for more jobs
         std::size_t unstarted = 0;
     };
     struct pulls {
@@ -125,13 +152,15 @@ class broker {
         std::array<lane, priority_last + 1> lanes;
         bool made = false; ///< the consumers are there
         bool making = false;
-        std::size_t keep = 0;
-        duration wait{};
-        std::size_t look = 0;          ///< asked for, and not begun
-        std::uint64_t look_number = 0; ///< of who asked last
-        std::uint64_t looks_for = 0;   ///< of who has asked before the look began
-        bool looking = false;
-        std::size_t open = 0; ///< what the look still waits for
+        wanted_jobs keep;
+        std::uint64_t returns = 0;       ///< references that have been given back
+        std::uint64_t returns_known = 0; ///< and of which the server has said so, or nothing
+        wanted_jobs look;                ///< asked for, and not begun
+        std::uint64_t look_after = 0;    ///< so many returns must be known
+        std::uint64_t look_number = 0;   ///< of who asked last
+        std::uint64_t looks_for = 0;     ///< of who has asked before the look began
+        std::uint64_t looking = 0;       ///< the number of the look that goes on; zero: none does
+        std::size_t open = 0;            ///< what it still waits for
         std::vector<broker_event> found;
     };
     enum class state_read { found, none, failed };
@@ -164,7 +193,14 @@ class broker {
     void recheck(const job_id& id);
     void recheck_all();
     void recheck_again();
+    void follow(const job_id& id, std::uint64_t revision);
     void heard_pause(const nats_message& m);
+
+    // Finished jobs that are too old: broker_cleaning.cpp
+    void plan_cleaning();
+    void clean(std::size_t most);
+    bool cleaned(const json& found);
+    duration age_of(job_state state) const noexcept;
 
     // Fetching: broker_fetch.cpp
     pulls& of_queue(const std::string& name);
@@ -172,17 +208,21 @@ class broker {
     void consumer_refused(const std::string& name, const std::string& why);
     void look_failed(pulls& q);
     void begin_look(pulls& q);
-    void look_step(pulls& q);
+    void look_step(pulls& q, std::uint64_t look);
+    void end_look(pulls& q);
     void top_up(lane& l);
     void top_up_all(pulls& q);
-    void ask(lane& l, std::size_t jobs, bool looks);
+    void ask(lane& l, std::size_t jobs, std::uint64_t look);
     void close_pull(lane& l);
     void sweep();
     void pulled(const nats_message& m);
     void came(lane& l, const nats_message& m);
-    void has_read(const job_id& id, bool looks, state_read how, std::uint64_t revision,
+    void came(lane& l, const job_id& id, std::string ack);
+    void is_over(const job_id& id, entry& e, std::optional<job_document> d);
+    void has_read(const job_id& id, std::uint64_t look, state_read how, std::uint64_t revision,
                   std::optional<job_document> document);
     void probe(const lane& l, const std::shared_ptr<std::atomic<bool>>& more);
+    void nak(entry& e, duration delay);
     void let_go(entry& e);
     void begun(entry& e);
     void renew();
@@ -199,7 +239,10 @@ class broker {
     std::unordered_map<std::string, lane*> lanes_; // by the subject of their references
     std::unordered_map<std::uint64_t, lane*> asked_;
     std::uint64_t last_pull_ = 0;
-    std::size_t rechecked_ = 0; ///< jobs, round and round
+    std::uint64_t last_look_ = 0;
+    std::size_t rechecked_ = 0;    ///< jobs, round and round
+    std::uint64_t clean_from_ = 1; ///< a revision of the bucket's
+    duration clean_age_;           ///< nothing that is younger is too old
     std::vector<broker_event> out_;
 };
 

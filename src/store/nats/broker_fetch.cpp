@@ -15,6 +15,8 @@ namespace {
 constexpr duration pull_expires = std::chrono::seconds(30);
 /// When it has said nothing by then, what it said has been lost.
 constexpr duration pull_lost = std::chrono::seconds(5);
+/// Who looks is not kept longer than this by what is slow to come.
+constexpr duration look_max = std::chrono::seconds(2);
 
 std::int64_t nanoseconds(duration d) {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(d).count();
@@ -105,9 +107,9 @@ void broker::consumer_refused(const std::string& name, const std::string& why) {
 
 /// Whoever looks is told that there is nothing.
 void broker::look_failed(pulls& q) {
-    if (q.look == 0)
+    if (q.look.jobs == 0)
         return;
-    q.look = 0;
+    q.look = wanted_jobs();
     broker_event e(broker_event::kind::looked);
     e.queue = q.name;
     e.looks = q.look_number;
@@ -115,30 +117,40 @@ void broker::look_failed(pulls& q) {
 }
 
 void broker::begin_look(pulls& q) {
-    if (q.look == 0 || q.looking)
+    if (q.look.jobs == 0 || q.looking != 0 || q.returns_known < q.look_after)
         return;
     if (!link_.is_connected())
         return look_failed(q);
     if (!q.made)
         return make_consumers(q);
-    const std::size_t jobs = std::exchange(q.look, 0);
-    q.looking = true;
+    const wanted_jobs what = std::exchange(q.look, wanted_jobs());
+    const std::uint64_t number = ++last_look_;
+    q.looking = number;
     q.looks_for = q.look_number;
     q.open = 1; // ours, until all have been asked
-    for (lane& l : q.lanes) {
-        if (l.pull != 0)
+    for (std::size_t p = 0; p < q.lanes.size(); ++p) {
+        lane& l = q.lanes[p];
+        if (!what.includes(p) || l.pull != 0)
             continue; // there is nothing, or it would be on its way
         ++q.open;
-        ask(l, jobs, true);
+        ask(l, what.jobs, number);
     }
-    look_step(q);
+    link_.after(look_max, [this, &q, number] {
+        if (q.looking == number)
+            end_look(q);
+    });
+    look_step(q, number);
 }
 
 /// Something that the look waits for is over.
-void broker::look_step(pulls& q) {
-    if (--q.open != 0)
-        return;
-    q.looking = false;
+void broker::look_step(pulls& q, std::uint64_t look) {
+    if (q.looking == look && --q.open == 0)
+        end_look(q);
+}
+
+/// What comes later comes by itself.
+void broker::end_look(pulls& q) {
+    q.looking = 0;
     for (broker_event& e : std::exchange(q.found, {}))
         emit(std::move(e));
     broker_event e(broker_event::kind::looked);
@@ -150,7 +162,7 @@ void broker::look_step(pulls& q) {
 }
 
 void broker::top_up_all(pulls& q) {
-    if (q.keep == 0 || !link_.is_connected())
+    if (q.keep.jobs == 0 || !link_.is_connected())
         return;
     if (!q.made)
         return make_consumers(q);
@@ -159,30 +171,33 @@ void broker::top_up_all(pulls& q) {
 }
 
 void broker::top_up(lane& l) {
-    const std::size_t keep = l.queue->keep;
-    if (keep <= l.unstarted || l.pull != 0 || l.queue->looking || !l.queue->made ||
+    const pulls& q = *l.queue;
+    if (!q.keep.includes(static_cast<std::size_t>(&l - q.lanes.data())) ||
+        q.keep.jobs <= l.unstarted || l.pull != 0 || q.looking != 0 || !q.made ||
         !link_.is_connected())
         return;
-    const std::size_t missing = keep - l.unstarted;
-    if (missing >= std::max<std::size_t>(1, keep / 4)) // not a request for each job
-        ask(l, missing, false);
+    const std::size_t missing = q.keep.jobs - l.unstarted;
+    if (missing >= std::max<std::size_t>(1, q.keep.jobs / 4)) // not a request for each job
+        ask(l, missing, 0);
 }
 
-void broker::ask(lane& l, std::size_t jobs, bool looks) {
+/// `look`: zero when the request waits for jobs.
+void broker::ask(lane& l, std::size_t jobs, std::uint64_t look) {
     const std::uint64_t number = ++last_pull_;
     l.pull = number;
     l.left = jobs;
-    l.looks = looks;
+    l.looks = look;
     asked_.emplace(number, &l);
-    if (looks)
-        link_.expect();
     json text = json::object();
     text["batch"] = jobs;
-    const duration wait = looks ? duration::zero() : std::min(pull_expires, l.queue->wait);
-    if (looks)
+    duration wait = duration::zero();
+    if (look != 0) {
+        link_.expect();
         text["no_wait"] = true;
-    else
+    } else {
+        wait = std::min(pull_expires, l.queue->keep.wait);
         text["expires"] = nanoseconds(wait);
+    }
     const std::string reply = link_.inbox() + ".p." + std::to_string(number);
     link_.publish("$JS.API.CONSUMER.MSG.NEXT." + layout_.references + "." + l.consumer, text.dump(),
                   {}, reply.c_str());
@@ -209,8 +224,8 @@ void broker::close_pull(lane& l) {
         return;
     asked_.erase(std::exchange(l.pull, 0));
     l.left = 0;
-    if (std::exchange(l.looks, false)) {
-        look_step(*l.queue);
+    if (const std::uint64_t look = std::exchange(l.looks, 0); look != 0) {
+        look_step(*l.queue, look);
         link_.expected();
     }
 }
@@ -235,39 +250,42 @@ void broker::pulled(const nats_message& m) {
 }
 
 void broker::came(lane& l, const nats_message& m) {
-    const bool looks = l.looks;
     const auto id = job_id::parse(m.data());
-    if (!id) {
+    if (!id)
         link_.publish(std::string(m.reply()), "+TERM"); // nobody's
-    } else {
-        entry& e = entries_[*id];
-        const bool known = !e.ack.empty(); // we have it: its lease had run out, and is ours again
-        e.ack = m.reply();
-        if (!known && e.changes.empty()) {
-            e.from = &l;
-            e.unstarted = true;
-            ++l.unstarted;
-            if (looks)
-                ++l.queue->open;
-            if (e.own && deliveries(m.reply()) == 1)
-                has_read(*id, looks, state_read::found, e.revision, std::nullopt);
-            else
-                read_direct(*id, [this, id = *id, looks](state_read how, std::uint64_t revision,
-                                                         std::optional<job_document> d) {
-                    has_read(id, looks, how, revision, std::move(d));
-                });
-        }
-    }
+    else
+        came(l, *id, std::string(m.reply()));
     if (l.pull != 0 && --l.left == 0) {
         close_pull(l);
         top_up(l);
     }
 }
 
-void broker::has_read(const job_id& id, bool looks, state_read how, std::uint64_t revision,
+void broker::came(lane& l, const job_id& id, std::string ack) {
+    entry& e = entries_[id];
+    const bool known = !e.ack.empty(); // we have it: its lease had run out, and is ours again
+    e.ack = std::move(ack);
+    e.from = &l;
+    e.put_off_in = nullptr;
+    if (known || !e.changes.empty())
+        return;
+    e.unstarted = true;
+    ++l.unstarted;
+    const std::uint64_t look = l.looks == l.queue->looking ? l.looks : 0;
+    if (look != 0)
+        ++l.queue->open;
+    if (e.own && deliveries(e.ack) == 1)
+        return has_read(id, look, state_read::found, e.revision, std::nullopt);
+    read_direct(id, [this, id, look](state_read how, std::uint64_t revision,
+                                     std::optional<job_document> d) {
+        has_read(id, look, how, revision, std::move(d));
+    });
+}
+
+void broker::has_read(const job_id& id, std::uint64_t look, state_read how, std::uint64_t revision,
                       std::optional<job_document> d) {
     entry* const e = find(id);
-    if (e == nullptr)
+    if (e == nullptr || e->from == nullptr)
         return; // everything has been given back
     pulls& q = *e->from->queue;
     const bool as_pushed = e->own && !d && how == state_read::found;
@@ -279,29 +297,47 @@ void broker::has_read(const job_id& id, bool looks, state_read how, std::uint64_
         said.queue = q.name;
         if (e->pushing)
             e->early = std::move(said);
-        else if (looks)
+        else if (look != 0 && look == q.looking)
             q.found.push_back(std::move(said));
         else
             emit(std::move(said));
     } else if (how == state_read::failed) {
-        link_.publish(e->ack, "-NAK");
-        let_go(*e);
+        nak(*e, duration::zero());
     } else {
-        // It is over, and whoever ended it did not come to say so; or its state is gone for good.
-        const std::string ack = e->ack;
-        let_go(*e);
-        if (d && d->state == job_state::discarded)
-            bury(id, d->delivery, layout_.dead_in(d->queue), d->text, ack, 5);
-        else
-            confirm(ack, 5);
-        broker_event said(broker_event::kind::ended);
-        said.id = id;
-        said.document = std::move(d);
-        emit(std::move(said));
-        entries_.erase(id);
+        is_over(id, *e, std::move(d));
     }
-    if (looks)
-        look_step(q);
+    if (look != 0)
+        look_step(q, look);
+}
+
+/// The job is final, and whoever ended it did not come to say so; or its state is gone for good.
+void broker::is_over(const job_id& id, entry& e, std::optional<job_document> d) {
+    const std::string ack = e.ack;
+    let_go(e);
+    if (d && d->state == job_state::discarded)
+        bury(id, d->delivery, layout_.dead_in(d->queue), d->text, ack, 5);
+    else
+        confirm(ack, 5);
+    broker_event said(broker_event::kind::ended);
+    said.id = id;
+    said.document = std::move(d);
+    emit(std::move(said));
+    entries_.erase(id);
+}
+
+/// The reference is for others, now or after `delay`. The server says when it knows.
+void broker::nak(entry& e, duration delay) {
+    std::string text = "-NAK";
+    if (delay > duration::zero())
+        text += " {\"delay\": " + std::to_string(nanoseconds(delay)) + "}";
+    pulls& q = *e.from->queue;
+    ++q.returns;
+    link_.request(e.ack, text, {}, [this, &q](const nats_message*) {
+        ++q.returns_known;
+        begin_look(q);
+    });
+    let_go(e);
+    e.own = false; // who has it next may change it
 }
 
 void broker::let_go(entry& e) {
@@ -335,7 +371,8 @@ void broker::probe(const lane& l, const std::shared_ptr<std::atomic<bool>>& more
             if (!info.is_object())
                 return;
             const auto held = std::ranges::count_if(entries_, [&](const auto& known) {
-                return known.second.from == &l && !known.second.ack.empty();
+                const entry& e = known.second;
+                return e.from == &l || (e.put_off_in == &l && e.back_at > link_.now());
             });
             if (info.value("num_pending", 0) != 0 || info.value("num_ack_pending", 0) > held)
                 *more = true;

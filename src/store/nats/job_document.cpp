@@ -2,6 +2,8 @@
 
 #include <lifeguard/json.hpp>
 
+#include <algorithm>
+
 namespace lifeguard::detail {
 namespace {
 
@@ -55,6 +57,7 @@ job_document read_head(const json& head) {
     d.attempt = head.at("attempt").get<std::uint32_t>();
     d.max_attempts = head.at("max_attempts").get<std::uint32_t>();
     d.delivery = head.at("delivery").get<std::uint32_t>();
+    d.crashes = head.value("crashes", std::uint32_t{0});
     d.created_at = head.at("created_at").get<std::int64_t>();
     d.attempted_at = head.value("attempted_at", std::int64_t{0});
     d.finished_at = head.value("finished_at", std::int64_t{0});
@@ -87,6 +90,8 @@ std::string write_document(const job_record& job, const settlement* s, const std
     head["max_attempts"] =
         s == nullptr || s->max_attempts == 0 ? job.max_attempts : s->max_attempts;
     head["delivery"] = job.delivery;
+    if (job.crashes != 0)
+        head["crashes"] = job.crashes;
     head["created_at"] = nanoseconds(job.created_at);
     if (job.attempted_at != wall_time())
         head["attempted_at"] = nanoseconds(job.attempted_at);
@@ -140,6 +145,7 @@ void copy_document(job_document&& from, job_record& to) {
     to.attempt = from.attempt;
     to.max_attempts = from.max_attempts;
     to.delivery = std::max(to.delivery, from.delivery);
+    to.crashes = static_cast<std::uint16_t>(std::min<std::uint32_t>(from.crashes, 1000));
     to.created_at = wall(from.created_at);
     to.attempted_at = wall(from.attempted_at);
     to.timeout = std::chrono::duration_cast<duration>(std::chrono::nanoseconds(from.timeout));

@@ -20,6 +20,7 @@ struct job_document {
     job_state state = job_state::available;
     std::uint32_t attempt = 0;
     std::uint32_t max_attempts = 0;
+    std::uint32_t crashes = 0;   ///< how often its engine went silent while it executed
     std::uint32_t delivery = 0;  ///< the token of the newest attempt that has begun
     std::int64_t created_at = 0; // wall time in nanoseconds, as all of these
     std::int64_t attempted_at = 0;

@@ -72,6 +72,12 @@ std::string nats_layout::queue_paused_by(std::string_view subject) const {
     return subject.starts_with(start) ? name_of_token(subject.substr(start.size())) : std::string();
 }
 
+std::optional<job_id> nats_layout::job_of(std::string_view subject) const {
+    if (!subject.starts_with(states_subject_))
+        return std::nullopt;
+    return job_id::parse(subject.substr(states_subject_.size()));
+}
+
 std::string nats_layout::reference_in(std::string_view queue, int priority) const {
     return prefix_ + ".work." + subject_token(queue) + "." + std::to_string(priority);
 }

@@ -5,6 +5,7 @@
 
 #include <nats/nats.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,10 @@ class nats_layout {
     }
     /// The durable consumer of a queue and priority.
     std::string consumer_of(std::string_view queue, int priority) const;
+
+    /// The states of all jobs, and whose one is.
+    std::string job_states() const { return states_subject_ + "*"; }
+    std::optional<job_id> job_of(std::string_view subject) const;
 
     std::string states_subjects() const { return states_subject_ + ">"; }
     std::string references_subjects() const { return prefix_ + ".work.>"; }

@@ -255,9 +255,11 @@ void nats_link::request(const std::string& subject, std::string_view data,
                      waiting{std::move(answered), later(time_->now(), options_.answer_wait)});
 }
 
-void nats_link::listen(const std::string& subject, std::function<void(const nats_message&)> heard) {
+std::uint64_t nats_link::listen(const std::string& subject,
+                                std::function<void(const nats_message&)> heard) {
     auto l = std::make_unique<listener>();
     l->link = this;
+    l->number = ++last_listener_;
     l->heard = std::move(heard);
     natsSubscription* made = nullptr;
     check_nats(
@@ -270,10 +272,30 @@ void nats_link::listen(const std::string& subject, std::function<void(const nats
         const std::lock_guard lock(mutex_);
         ++subscriptions_;
     }
-    check_nats(natsSubscription_SetOnCompleteCB(made, &on_complete, this), errc::store_failed,
+    check_nats(natsSubscription_SetOnCompleteCB(made, &on_complete, l.get()), errc::store_failed,
                "subscription to " + subject);
-    listeners_.push_back(std::move(l));
+    const std::uint64_t number = l->number;
+    listeners_.emplace(number, std::move(l));
+    return number;
 }
+
+std::shared_ptr<void> nats_link::follow(const std::string& subject,
+                                        std::function<void(const nats_message&)> heard) {
+    try {
+        const std::uint64_t number = listen(subject, std::move(heard));
+        return {this, [number](nats_link* link) { link->unlisten(number); }};
+    } catch (const error&) {
+        return nullptr;
+    }
+}
+
+/// The client may be calling the listener at this moment: it goes when the client says so.
+void nats_link::unlisten(std::uint64_t number) {
+    if (const auto found = listeners_.find(number); found != listeners_.end())
+        natsSubscription_Unsubscribe(found->second->subscription.get());
+}
+
+void nats_link::forget(std::uint64_t number) { listeners_.erase(number); }
 
 void nats_link::after(duration wait, std::function<void()> f) {
     later_.emplace(later(time_->now(), wait), std::move(f));
@@ -305,8 +327,11 @@ void nats_link::on_closed(natsConnection*, void* closure) {
 }
 
 void nats_link::on_complete(void* closure) {
-    auto* const self = static_cast<nats_link*>(closure);
+    const auto* const l = static_cast<listener*>(closure);
+    nats_link* const self = l->link;
     const std::lock_guard lock(self->mutex_);
+    if (!self->stopping_) // otherwise they go together
+        self->work_.emplace_back([self, number = l->number] { self->forget(number); });
     --self->subscriptions_;
     self->work_come_.notify_all();
 }

@@ -104,8 +104,13 @@ class nats_link {
     using on_answer = std::function<void(const nats_message*)>;
     void request(const std::string& subject, std::string_view data,
                  const std::vector<nats_header>& headers, on_answer answered);
-    /// Every message to `subject` from now on.
-    void listen(const std::string& subject, std::function<void(const nats_message&)> heard);
+    /// Every message to `subject` from now on. Returns the number of the subscription.
+    std::uint64_t listen(const std::string& subject,
+                         std::function<void(const nats_message&)> heard);
+    /// The same until what is returned is destroyed, on the thread. Null when the client has closed
+    /// the connection for good.
+    std::shared_ptr<void> follow(const std::string& subject,
+                                 std::function<void(const nats_message&)> heard);
     /// Something else than an answer is on its way, or has come: for `is_idle`.
     void expect() noexcept { ++unanswered_; }
     void expected() noexcept { --unanswered_; }
@@ -119,6 +124,7 @@ class nats_link {
   private:
     struct listener {
         nats_link* link = nullptr;
+        std::uint64_t number = 0;
         std::function<void(const nats_message&)> heard;
         nats_subscription subscription;
     };
@@ -133,6 +139,8 @@ class nats_link {
     static void on_closed(natsConnection*, void* closure);
     static void on_complete(void* closure);
     static void on_error(natsConnection*, natsSubscription*, natsStatus, void*) {}
+    void unlisten(std::uint64_t number);
+    void forget(std::uint64_t number);
     void connection_changed(bool connected);
     void answer_came(const nats_message& m);
     void run();
@@ -160,7 +168,8 @@ class nats_link {
     std::uint64_t last_request_ = 0;
     std::map<std::uint64_t, waiting> waiting_; // all wait equally long: in the order of their time
     std::multimap<time_point, std::function<void()>> later_;
-    std::vector<std::unique_ptr<listener>> listeners_;
+    std::map<std::uint64_t, std::unique_ptr<listener>> listeners_;
+    std::uint64_t last_listener_ = 0;
     std::atomic<std::size_t> unanswered_ = 0;
 
     std::thread thread_;

@@ -11,9 +11,13 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace lifeguard::detail {
+
+/// Throws `error` when a rule is broken, naming the field.
+nats_store_options checked(nats_store_options o);
 
 /// Jobs in JetStream, shared with other engines. The index holds what this engine has fetched,
 /// submitted or finished; what goes on with the server is the broker's, on a thread of its own. As
@@ -35,6 +39,9 @@ class nats_job_store final : public job_store, private job_index::trim_listener 
     void remove(job_record& job, wake_list& wakes) override;
     void set_pause(std::shared_ptr<pause_request> r, wake_list& wakes) override;
     void takers_changed(queue_entry& queue) override;
+    void locate(std::shared_ptr<locate_request> r) override;
+    void handler_added(const kind_entry& kind) override;
+    std::size_t left_to_others(const queue_entry& queue) override;
     void offered(queue_entry& queue, wake_list& wakes) override;
     bool drain() override;
     void context_gone() noexcept override;
@@ -43,15 +50,16 @@ class nats_job_store final : public job_store, private job_index::trim_listener 
     /// What a queue's takers have asked the server for.
     struct demand {
         std::size_t takers = 0;
-        std::size_t kept = 0;
-        duration wait{};
+        bool wanted = false; ///< somebody would take jobs
+        wanted_jobs kept;
         std::uint64_t looks = 0;
+        std::unordered_set<job_id> put_off; ///< away, because nobody here takes such jobs
     };
 
     std::vector<log_record> load() override;
     void load_pauses(jsCtx& js);
 
-    // What has come; with the engine's lock held.
+    // What has come; with the engine's lock held: news.cpp
     void told(std::vector<broker_event> events);
     void tell(std::vector<broker_event>& events);
     void conclude(broker_event& e, wake_list& wakes);
@@ -60,6 +68,8 @@ class nats_job_store final : public job_store, private job_index::trim_listener 
     void superseded(broker_event& e, wake_list& wakes);
     void ended(broker_event& e, wake_list& wakes);
     void looked(const broker_event& e, wake_list& wakes);
+    void located(broker_event& e, wake_list& wakes);
+    void adopt_as_it_is(broker_event& e, wake_list& wakes);
     void heard_pause(const broker_event& e, wake_list& wakes);
     void arrive(broker_event& e, std::vector<job_id>& arrived, wake_list& wakes);
     std::uint32_t number_of(const std::string& engine);
@@ -69,12 +79,17 @@ class nats_job_store final : public job_store, private job_index::trim_listener 
                         wake_list& wakes);
     void note(log_level level, const char* event, std::string message, wake_list& wakes);
 
-    std::size_t appetite(const queue_entry& queue) const;
-    void keep(const queue_entry& queue, demand& d, std::size_t jobs);
+    // Who wants what: demand.cpp
+    wanted_jobs wanted(const queue_entry& queue) const;
+    void keep(const queue_entry& queue, demand& d);
     void give_back_ready(queue_entry& queue, bool all);
+    void put_off(job_record& job);
+    void recall(const queue_entry& queue, demand& d);
     void let_go(job_record& job, job_state state, duration delay);
-    void send_away(job_record& job, job_state state);
-    void back_from_away(job_record& job) noexcept;
+    bool send_away(job_record& job, job_state state);
+    void back_from_away(job_record& job);
+    void forget_if_too_many(job_record& job);
+
     void begin_work();
     void wait_until_idle();
     void trimmed(const job_record& job) override;
@@ -82,7 +97,7 @@ class nats_job_store final : public job_store, private job_index::trim_listener 
     const nats_store_options options_;
     const nats_layout layout_;
     logger log_;
-    std::unordered_map<queue_entry*, demand> demands_;
+    std::unordered_map<const queue_entry*, demand> demands_;
     std::vector<std::string> origins_; ///< engines that submitted jobs, by job_record::mark
     std::size_t document_max_ = 0;     ///< bytes
     std::size_t away_ = 0;

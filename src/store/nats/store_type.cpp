@@ -33,6 +33,8 @@ std::function<store()> read_options(option_members& m) {
     m.milliseconds_between("answer_wait_ms", o.answer_wait, 1, 3'600'000);
     m.milliseconds_between("retry_wait_ms", o.retry_wait, 1, 3'600'000);
     m.whole("prefetch_max", o.prefetch_max);
+    m.age("states_age_ms", o.keep_states_for);
+    m.whole_between("max_process_crashes", o.max_process_crashes, 1, 1000);
     m.whole("finished_max", o.finished_max);
     m.whole("discarded_max", o.discarded_max);
     m.age("completed_age_ms", o.keep_for.completed);
