@@ -14,11 +14,15 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <atomic>
 #include <charconv>
+#include <condition_variable>
 #include <fstream>
 #include <iostream>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <stop_token>
 #include <thread>
 
 namespace lifeguard::cli {
@@ -98,6 +102,7 @@ class service {
                        asio::bind_cancellation_slot(force_.slot(), [this](std::exception_ptr e) {
                            failed_ = std::move(e);
                            signals_.cancel();
+                           limit_what_is_left();
                        }));
         asio::co_spawn(strand_, announce(), rethrow);
         heed_signals();
@@ -109,6 +114,10 @@ class service {
             others.emplace_back([this] { io_.run(); });
         io_.run();
         others.clear();
+        last_wait_ = std::jthread(); // ends it, if it still waits
+        if (cut_)
+            throw failure(exit_status::refused,
+                          "the store did not answer: jobs that ran last may run again");
         if (forced_)
             throw failure(exit_status::refused, "stopped in a hurry: jobs that ran were cut");
         if (failed_)
@@ -164,6 +173,22 @@ class service {
         });
     }
 
+    /// The engine has ended, but for what it has not stored yet, and the store may be out of reach.
+    /// On a thread of its own: a timer would keep the context from ending when all is stored.
+    void limit_what_is_left() {
+        last_wait_ = std::jthread([this](const std::stop_token& over) {
+            constexpr auto most = std::chrono::seconds(5);
+            std::mutex mutex;
+            std::unique_lock lock(mutex);
+            std::condition_variable_any never;
+            never.wait_for(lock, over, most, [] { return false; });
+            if (over.stop_requested())
+                return;
+            cut_ = true;
+            io_.stop();
+        });
+    }
+
     asio::io_context io_;
     asio::strand<asio::io_context::executor_type> strand_;
     engine engine_;
@@ -173,6 +198,8 @@ class service {
     std::exception_ptr failed_;
     bool stopping_ = false;
     bool forced_ = false;
+    std::atomic<bool> cut_ = false;
+    std::jthread last_wait_;
 };
 
 std::unique_ptr<service> opened(const serve_options& o) {

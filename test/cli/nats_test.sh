@@ -210,8 +210,17 @@ for ((i = 0; i < 200; i++)); do
     sleep 0.1
 done
 grep -q '^"again"$' "$directory/again" || fail "after a restart: $(cat "$directory/again")"
-stop fourth
-end_nats server TERM
+
+# It goes for good while a job runs, whose end can not be stored: the engine ends all the same.
+last=$("$lifeguard" --server "$url" submit sleep '{"ms": 1000}')
+until has "$url" "$last"; do sleep 0.05; done
+end_nats server KILL
+status=0
+kill -TERM "${running[fourth]}"
+wait "${running[fourth]}" || status=$?
+((status == 1)) || fail "an engine without its server ended with $status"
+grep -q 'the store did not answer' "$directory/fourth.err" || fail "$(cat "$directory/fourth.err")"
+unset "running[fourth]"
 
 # TLS.
 certificate() {
