@@ -3,7 +3,6 @@
 #include "base/stop_request.hpp"
 #include "supervision/incarnation.hpp"
 #include "supervision/supervisor_report.hpp"
-#include "supervision/watched_executor.hpp"
 
 namespace lifeguard {
 
@@ -15,106 +14,7 @@ namespace {
 
 shell_child& of_shell(const detail::child_ptr& child) { return static_cast<shell_child&>(*child); }
 
-shutdown_policy shutdown_of(const child_spec& spec) {
-    if (spec.shutdown)
-        return *spec.shutdown;
-    return spec.type == child_type::supervisor ? shutdown_policy::infinity()
-                                               : shutdown_policy::after(std::chrono::seconds(5));
-}
-
 } // namespace
-
-detail::shell_child::shell_child(child_spec spec) : start(new shared_start(std::move(spec.start))) {
-    id = std::move(spec.id);
-    restart = spec.restart;
-    shutdown = shutdown_of(spec);
-    type = spec.type;
-    significant = spec.significant;
-    waits_for_ready = spec.waits_for_ready;
-    start_timeout = spec.start_timeout;
-    if (spec.executor)
-        set_own_executor(guarded_executor::make(std::move(spec.executor)));
-    set_registered_name(std::move(spec.registered_name));
-}
-
-detail::shell_child::shell_child(const shell_child& made_of, std::any argument)
-    : start(made_of.start),
-      argument_(argument.has_value() ? std::make_unique<std::any>(std::move(argument)) : nullptr) {
-    supervised_child::adopt(made_of);
-    if (made_of.rare_)
-        set_own_executor(made_of.rare_->own_executor);
-}
-
-detail::shell_child::~shell_child() = default;
-
-void detail::shell_child::adopt(const supervised_child& spec) {
-    const auto& other = static_cast<const shell_child&>(spec);
-    supervised_child::adopt(other);
-    start = other.start;
-    set_own_executor(other.rare_ ? other.rare_->own_executor : nullptr);
-    set_registered_name(other.rare_ ? other.rare_->registered_name : std::string());
-}
-
-std::any detail::shell_child::take_argument(bool last) {
-    if (!argument_)
-        return {};
-    return last ? std::move(*argument_) : *argument_;
-}
-
-detail::shell_child::rare& detail::shell_child::made_rare() {
-    if (!rare_)
-        rare_ = std::make_unique<rare>();
-    return *rare_;
-}
-
-void detail::shell_child::set_nested_supervisor(std::unique_ptr<supervisor> s) {
-    if (rare_ || s)
-        made_rare().nested = std::move(s);
-}
-
-void detail::shell_child::set_own_executor(std::shared_ptr<guarded_executor> e) {
-    if (rare_ || e)
-        made_rare().own_executor = std::move(e);
-}
-
-child_spec detail::shell_child::spec() const {
-    child_spec spec(id, start->call);
-    spec.restart = restart;
-    spec.shutdown = shutdown;
-    spec.type = type;
-    spec.significant = significant;
-    spec.waits_for_ready = waits_for_ready;
-    spec.start_timeout = start_timeout;
-    if (own_executor() != nullptr)
-        spec.executor = own_executor()->get();
-    if (rare_)
-        spec.registered_name = rare_->registered_name;
-    return spec;
-}
-
-void detail::shell_child::set_registered_name(std::string name) {
-    if (rare_ || !name.empty())
-        made_rare().registered_name = std::move(name);
-}
-
-void detail::shell_child::claim_name(const std::shared_ptr<name_registry>& in) {
-    if (rare_ && !rare_->registered_name.empty())
-        rare_->claim = std::make_unique<name_claim>(in, rare_->registered_name);
-}
-
-void detail::shell_child::announce(const std::string& supervisor, const std::any& info) const {
-    if (rare_ && rare_->claim)
-        rare_->claim->announce(
-            {.supervisor = supervisor, .id = id, .incarnation = incarnation, .info = info});
-}
-
-detail::incarnation_ptr detail::shell_child::let_go() {
-    if (rare_) {
-        rare_->nested.reset();
-        rare_->claim.reset();
-    }
-    return std::exchange(current, nullptr);
-}
 
 /// The one deadline of a child, or of those that stop together.
 class supervisor::shell::child_deadline final : public detail::deadline {
@@ -157,18 +57,6 @@ void supervisor::shell::add(child_spec spec) {
 
 bool supervisor::shell::add_first(child_spec spec) {
     return core_.add(detail::child_ptr(new shell_child(std::move(spec))), true);
-}
-
-asio::any_io_executor supervisor::shell::watched(const asio::any_io_executor& executor,
-                                                 const incarnation& of) const {
-    if (!watchdog_)
-        return executor;
-    auto watch = std::make_shared<detail::watched_executor::watch>();
-    watch->roster = watchdog_->share();
-    watch->who.supervisor = name_;
-    watch->who.child = of.child().id;
-    watch->who.incarnation = of.number();
-    return detail::watched_executor(executor, std::move(watch));
 }
 
 // ---- what happens
@@ -272,62 +160,6 @@ void supervisor::shell::perform_actions() noexcept {
         for (detail::supervisor_action& a : actions_)
             std::visit([this](auto& what) { perform(what); }, a);
         actions_.clear();
-    }
-}
-
-/// Starts a child that runs on this strand: here, once all is decided and done, because a turn of
-/// its own would cost as much as the start. False when none is left, or enough have been started
-/// for one turn.
-bool supervisor::shell::launch_next(unsigned& launches) {
-    if (launches_.empty())
-        return false;
-    if (launches-- == 0) {
-        post([](shell&) {}); // goes on there
-        return false;
-    }
-    incarnation_ptr next = std::move(launches_.front());
-    launches_.pop_front();
-    launching_ = true;
-    incarnation::launch(std::move(next));
-    launching_ = false;
-    return true;
-}
-
-/// Lets the coroutine in which a child has just ended run the next incarnation, too.
-bool supervisor::shell::renew(shell_child& child) {
-    if (renewable_ == nullptr || &renewable_->child() != &child ||
-        child.own_executor() != nullptr || !renewable_->renew())
-        return false;
-    child.current = std::exchange(renewable_, nullptr);
-    return true;
-}
-
-void supervisor::shell::perform(detail::action::spawn& a) {
-    shell_child& child = of_shell(a.child);
-    try {
-        child.claim_name(names_);
-        if (renew(child))
-            return;
-        std::shared_ptr<detail::guarded_executor> own;
-        if (child.own_executor() != nullptr) {
-            auto strand = child.own_executor()->strand();
-            if (!strand)
-                throw error(errc::stopped, "the context of the child's executor was destroyed");
-            own = detail::guarded_executor::make(std::move(strand));
-        }
-        child.current.reset(new incarnation(
-            shared_from_this(), boost::intrusive_ptr<shell_child>(&child), std::move(own)));
-        if (child.current->is_at_home())
-            launches_.push_back(child.current);
-        else
-            child.current->post_launch();
-    } catch (...) {
-        child.let_go();
-        detail::child_end end;
-        end.what = detail::child_end::kind::failed;
-        end.cause = std::current_exception();
-        end.detail = describe(end.cause);
-        core_.ended(child, child.incarnation, std::move(end), now_);
     }
 }
 
