@@ -93,6 +93,29 @@ LIFEGUARD_TEST(a_result_is_there_for_whoever_knows_the_id) {
     BOOST_TEST(t.code == errc::not_found);
 }
 
+LIFEGUARD_TEST(a_job_on_its_way_to_an_engine_that_stops_is_for_others_at_once) {
+    tcp_proxy slow(shared_port());
+    server_view server(shared_nats_url());
+    const std::string prefix = fresh_prefix();
+    const std::string consumer = "default_" + std::to_string(priority_default);
+    queue_fixture stays(ctx, kept_in(nats_options(prefix)));
+    std::optional<job_queue> leaves;
+    leaves.emplace(ctx.executor(), nats_store(nats_options(prefix, url_of(slow))), queue_options(),
+                   ctx.time);
+    take_options patient("default");
+    patient.wait = 30s;
+    auto waits = ctx.spawn(leaves->take(patient));
+    const auto requests = [&] { return server.waiting(prefix + "_WORK", consumer); };
+    BOOST_TEST_REQUIRE(eventually(ctx, [&] { return requests() == 1; }));
+    slow.delay_answers(300ms);
+    const job_id id = stays.push(new_job("k"));
+    BOOST_TEST_REQUIRE(eventually(ctx, [&] { return requests() == 0; })); // it has been sent
+    waits.cancel();
+    ctx.settle();
+    leaves.reset();
+    BOOST_TEST(take_really(ctx, stays).id == id); // not after `ack_wait`
+}
+
 LIFEGUARD_TEST(a_discarded_job_is_that_for_whoever_knows_the_id) {
     const auto kept = kept_in(nats_options(fresh_prefix()));
     queue_fixture works(ctx, kept), asks(ctx, kept);

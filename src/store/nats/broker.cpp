@@ -2,11 +2,16 @@
 
 #include <lifeguard/json.hpp>
 
+#include <future>
+
 namespace lifeguard::detail {
 namespace {
 
 /// A message that tells of a job's end can be lost.
 constexpr duration recheck_every = std::chrono::seconds(15);
+
+/// So long a store that is being destroyed waits for the server.
+constexpr duration leave_max = std::chrono::seconds(3);
 
 } // namespace
 
@@ -18,7 +23,8 @@ void broker::start(listener tell) {
     tell_ = std::move(tell);
     link_.start([this](bool connected) { connection_changed(connected); }, [this] { flush(); });
     link_.post([this] {
-        link_.listen(link_.inbox() + ".p.*", [this](const nats_message& m) { pulled(m); });
+        fetches_ =
+            link_.listen(link_.inbox() + ".p.*", [this](const nats_message& m) { pulled(m); });
         link_.listen(layout_.ended_at(engine_), [this](const nats_message& m) {
             if (const auto id = job_id::parse(m.data()))
                 recheck(*id);
@@ -170,14 +176,21 @@ void broker::keep(const std::string& queue, const wanted_jobs& what) {
 }
 
 void broker::give_back_all() {
-    link_.post([this] {
+    if (!tell_)
+        return; // it has never begun
+    const auto done = std::make_shared<std::promise<void>>();
+    const std::future<void> left = done->get_future();
+    link_.post([this, done] {
+        leaving_ = true;
         for (auto& [_, e] : entries_)
             if (!e.ack.empty())
                 link_.publish(e.ack, "-NAK");
         entries_.clear();
         for (const auto& [_, q] : queues_)
             q->keep = wanted_jobs();
+        link_.drain(fetches_, [done] { done->set_value(); });
     });
+    left.wait_for(leave_max);
 }
 
 void broker::set_pause(std::shared_ptr<pause_request> r, std::string subject, std::string text) {

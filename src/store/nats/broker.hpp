@@ -115,7 +115,8 @@ class broker {
     void locate(std::shared_ptr<locate_request> r);
     /// For tests: sets `more` when a request that waits is about to be answered.
     void probe(const std::shared_ptr<std::atomic<bool>>& more);
-    /// All that this engine has is for others.
+    /// All that this engine has is for others, also what is on its way here. Blocks until the
+    /// server has said that it knows, 3 s at most. Nothing is asked for afterwards.
     void give_back_all();
 
   private:
@@ -233,6 +234,8 @@ class broker {
     const std::string engine_;
     listener tell_;
     bool direct_reads_ = false;
+    std::uint64_t fetches_ = 0; ///< the subscription
+    bool leaving_ = false;
 
     std::unordered_map<job_id, entry> entries_;
     std::unordered_map<std::string, std::unique_ptr<pulls>> queues_;

@@ -232,6 +232,11 @@ void broker::close_pull(lane& l) {
 
 /// A job's reference, whose subject is where it was published, or how a request went.
 void broker::pulled(const nats_message& m) {
+    if (leaving_) {
+        if (!m.reply().empty())
+            link_.publish(std::string(m.reply()), "-NAK");
+        return;
+    }
     if (const auto found = lanes_.find(std::string(m.subject())); found != lanes_.end())
         return came(*found->second, m);
     const std::string_view digits = m.subject().substr(link_.inbox().size() + 3);

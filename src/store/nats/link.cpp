@@ -295,7 +295,22 @@ void nats_link::unlisten(std::uint64_t number) {
         natsSubscription_Unsubscribe(found->second->subscription.get());
 }
 
-void nats_link::forget(std::uint64_t number) { listeners_.erase(number); }
+void nats_link::drain(std::uint64_t number, std::function<void()> over) {
+    const auto found = listeners_.find(number);
+    const bool begun = connected_ && found != listeners_.end() &&
+                       natsSubscription_DrainTimeout(found->second->subscription.get(),
+                                                     milliseconds(write_deadline)) == NATS_OK;
+    if (begun)
+        found->second->over = std::move(over);
+    else
+        over();
+}
+
+void nats_link::forget(std::uint64_t number) {
+    const auto gone = listeners_.extract(number);
+    if (gone && gone.mapped()->over)
+        gone.mapped()->over();
+}
 
 void nats_link::after(duration wait, std::function<void()> f) {
     later_.emplace(later(time_->now(), wait), std::move(f));

@@ -111,6 +111,9 @@ class nats_link {
     /// the connection for good.
     std::shared_ptr<void> follow(const std::string& subject,
                                  std::function<void(const nats_message&)> heard);
+    /// Nothing more is sent to this subscription of `listen`. `over` is called when what was on its
+    /// way has been heard; at once while there is no connection, and after 2 s in any case.
+    void drain(std::uint64_t number, std::function<void()> over);
     /// Something else than an answer is on its way, or has come: for `is_idle`.
     void expect() noexcept { ++unanswered_; }
     void expected() noexcept { --unanswered_; }
@@ -126,6 +129,7 @@ class nats_link {
         nats_link* link = nullptr;
         std::uint64_t number = 0;
         std::function<void(const nats_message&)> heard;
+        std::function<void()> over;
         nats_subscription subscription;
     };
     struct waiting {
