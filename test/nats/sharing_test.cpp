@@ -99,6 +99,7 @@ LIFEGUARD_TEST(a_job_on_its_way_to_an_engine_that_stops_is_for_others_at_once) {
     const std::string prefix = fresh_prefix();
     const std::string consumer = "default_" + std::to_string(priority_default);
     queue_fixture stays(ctx, kept_in(nats_options(prefix)));
+    BOOST_TEST(stays.take(1).empty()); // makes the consumers
     std::optional<job_queue> leaves;
     leaves.emplace(ctx.executor(), nats_store(nats_options(prefix, url_of(slow))), queue_options(),
                    ctx.time);
