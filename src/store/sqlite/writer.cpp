@@ -55,20 +55,17 @@ void writer::flush() {
 }
 
 void writer::cork(std::size_t until) {
-    const std::lock_guard lock(mutex_);
-    corked_until_ = until;
-}
-
-void writer::uncork() {
     bool wake = false;
     {
         const std::lock_guard lock(mutex_);
-        corked_until_ = 0;
-        wake = has_work() && std::exchange(asleep_, false);
+        corked_until_ = until;
+        wake = has_work() && std::exchange(asleep_, false); // fewer than before may be enough
     }
     if (wake)
         work_.notify_one();
 }
+
+void writer::uncork() { cork(0); }
 
 bool writer::drain() {
     std::unique_lock lock(mutex_);
