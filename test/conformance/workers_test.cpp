@@ -1,8 +1,6 @@
 // The cases of section 7 that need workers.
 #include "conformance/queue_fixture.hpp"
 
-#include <optional>
-
 using namespace std::chrono_literals;
 using namespace lifeguard;
 using namespace lifeguard::test;
@@ -118,12 +116,16 @@ namespace {
 /// A queue and a pool for one way to end.
 struct ending {
     ending(test_context& ctx, const store_under_test& kept, const char* kind, handler run)
-        : jobs(ctx, kept) {
-        jobs.handle(kind, std::move(run));
-        worker_pool_options options = one_worker();
-        options.process_timeout = 5s;
-        cancel_grace = options.cancel_grace;
-        pool.emplace(ctx, jobs, options);
+        : jobs(ctx, kept), pool(ctx, with_handler(jobs, kind, std::move(run)), options()) {}
+
+    static worker_pool_options options() {
+        worker_pool_options o = one_worker();
+        o.process_timeout = 5s;
+        return o;
+    }
+    static queue_fixture& with_handler(queue_fixture& q, const char* kind, handler run) {
+        q.handle(kind, std::move(run));
+        return q;
     }
     void check(const job_id& id, job_state state) {
         const job_info info = jobs.info(id);
@@ -135,8 +137,7 @@ struct ending {
     }
 
     queue_fixture jobs;
-    duration cancel_grace{};
-    std::optional<pool_fixture> pool;
+    pool_fixture pool; // in no optional: what it settles at its end may be cut
 };
 
 } // namespace
@@ -148,14 +149,14 @@ LIFEGUARD_STORE_TEST(Q_32_jobs_that_end_in_any_way_have_one_error_at_attempt_1) 
             throw std::runtime_error("plain");
             co_return json();
         });
-        e.check(e.pool->submit(new_job("throws")), job_state::retryable);
+        e.check(e.pool.submit(new_job("throws")), job_state::retryable);
     }
     {
         ending e(ctx, kept, "nested", [](job_context&) -> asio::awaitable<json> {
             co_await fails_deep_down();
             co_return json();
         });
-        const job_id nested = e.pool->submit(new_job("nested"));
+        const job_id nested = e.pool.submit(new_job("nested"));
         e.check(nested, job_state::retryable);
         BOOST_TEST(e.jobs.info(nested).errors[0].text == "deep down");
     }
@@ -169,10 +170,10 @@ LIFEGUARD_STORE_TEST(Q_32_jobs_that_end_in_any_way_have_one_error_at_attempt_1) 
         });
         new_job job("forced");
         job.timeout = 10ms;
-        const job_id forced = e.pool->submit(job);
+        const job_id forced = e.pool.submit(job);
         ctx.advance(10ms);
         BOOST_TEST(e.jobs.state(forced) == job_state::executing);
-        ctx.advance(e.cancel_grace);
+        ctx.advance(ending::options().cancel_grace);
         e.check(forced, job_state::retryable);
     }
     ending e(ctx, kept, "killed", [&](job_context& job) -> asio::awaitable<json> {
@@ -180,8 +181,8 @@ LIFEGUARD_STORE_TEST(Q_32_jobs_that_end_in_any_way_have_one_error_at_attempt_1) 
             co_await held.pass();
         co_return json();
     });
-    const job_id killed = e.pool->submit(new_job("killed"));
-    ctx.await(e.pool->pool.kill("p/1"));
+    const job_id killed = e.pool.submit(new_job("killed"));
+    ctx.await(e.pool.pool.kill("p/1"));
     ctx.settle();
     e.check(killed, job_state::completed); // it was available at once, and ran again
     BOOST_TEST(e.jobs.info(killed).attempt == 2u);
