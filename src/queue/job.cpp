@@ -70,13 +70,9 @@ new_job new_job::from_text(std::string job_kind, std::string payload) {
     return job;
 }
 
-job_context::job_context(const detail::job_record& record, std::string_view worker,
-                         detail::queue_core* jobs) noexcept
-    : record_(record),
-      worker_(worker),
-      jobs_(jobs),
-      attempt_(record.attempt),
-      delivery_(record.delivery) {}
+job_context::job_context(const detail::job_record& record, const detail::attempt_stamp& stamp,
+                         std::string_view worker, detail::queue_core* jobs) noexcept
+    : record_(record), stamp_(stamp), worker_(worker), jobs_(jobs) {}
 
 job_context::~job_context() = default;
 
@@ -87,8 +83,6 @@ std::string_view job_context::kind() const noexcept { return record_.kind->name;
 std::string_view job_context::queue() const noexcept { return record_.queue->name; }
 
 int job_context::priority() const noexcept { return record_.priority; }
-
-unsigned job_context::max_attempts() const noexcept { return record_.max_attempts; }
 
 std::string_view job_context::payload_text() const noexcept { return record_.payload; }
 

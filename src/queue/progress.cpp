@@ -71,7 +71,7 @@ void queue_core::set_progress(const job_id& id, std::optional<std::uint32_t> tok
 void job_context::progress(const json& how_far) {
     std::string text = checked(how_far);
     if (jobs_ != nullptr)
-        jobs_->set_progress(id(), delivery_, std::move(text));
+        jobs_->set_progress(id(), stamp_.delivery, std::move(text));
 }
 
 void job_queue::progress(job_id id, std::optional<std::uint32_t> token, const json& how_far) {

@@ -59,7 +59,8 @@ asio::awaitable<void> lane::run(std::shared_ptr<lane> self) {
         job_outcome outcome;
         std::exception_ptr thrown;
         {
-            job_context context(*self->job, self->owner->id, &pool.jobs());
+            // No look at the job's numbers without the lock: a killed worker's job goes on at once.
+            job_context context(*self->job, self->stamp, self->owner->id, &pool.jobs());
             // Afresh for each job: the one before may have been cancelled, or have changed these.
             co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
             co_await asio::this_coro::throw_if_cancelled(true);

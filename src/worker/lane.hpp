@@ -3,6 +3,7 @@
 #include "base/deadline_service.hpp"
 #include "queue/queue_core.hpp"
 #include <lifeguard/circuit_breaker.hpp>
+#include <lifeguard/job_context.hpp>
 
 #include <boost/asio/cancellation_signal.hpp>
 
@@ -50,7 +51,7 @@ class lane final : public deadline, public lease_holder, public parked_coroutine
     // The run in progress.
     job_record* job = nullptr; ///< pinned
     const handler* handle = nullptr;
-    std::uint32_t delivery = 0;
+    attempt_stamp stamp;                ///< written by its coroutine only
     std::uint64_t number = 0;           ///< counts the lane's runs
     circuit_breaker* breaker = nullptr; ///< that admitted it
     circuit_breaker::ticket permit;

@@ -61,7 +61,7 @@ pool_core::next pool_core::finish(lane& l, job_outcome&& outcome) {
         w.crash = outcome.error;
     }
     const bool current =
-        job.state == job_state::executing && job.holder == &l && job.delivery == l.delivery;
+        job.state == job_state::executing && job.holder == &l && job.delivery == l.stamp.delivery;
     if (l.reached == lane::step::stuck)
         log_unstuck(l, now, wakes);
     const bool was_probing = breakers_.in_trouble();

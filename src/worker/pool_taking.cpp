@@ -101,7 +101,7 @@ bool pool_core::begin(lane& l, job_record& job, wake_list& wakes) {
     job.holder = &l;
     l.job = &job;
     l.handle = jobs_->find_handler(*job.kind);
-    l.delivery = job.delivery;
+    l.stamp = {job.attempt, job.max_attempts, job.delivery};
     ++l.number;
     l.breaker = &breaker;
     l.permit = *permit;
