@@ -13,8 +13,8 @@
 
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 
@@ -158,10 +158,37 @@ struct periodic {
     std::uint64_t performs = 0;
 };
 
+/// What `io` costs once everything has begun and waits, while `performs` counts.
+periodic once_a_second(asio::io_context& io, const std::uint64_t& performs, double seconds) {
+    io.run_for(std::chrono::milliseconds(500));
+    const double before = cpu_seconds();
+    const std::uint64_t performed = performs;
+    io.run_for(std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::duration<double>(seconds)));
+    return {(cpu_seconds() - before) / seconds * 100, performs - performed};
+}
+
+/// As many coroutines of Asio alone, each with a timer of its own.
+periodic plain_timers(int timers, double seconds) {
+    asio::io_context io(1);
+    std::uint64_t performs = 0;
+    const auto tick = [&]() -> asio::awaitable<void> {
+        asio::steady_timer timer(co_await asio::this_coro::executor, clock_type::now());
+        for (;;) {
+            timer.expires_at(timer.expiry() + std::chrono::seconds(1));
+            co_await timer.async_wait(asio::deferred);
+            ++performs;
+        }
+    };
+    for (int i = 0; i < timers; ++i)
+        asio::co_spawn(io, tick, asio::detached);
+    return once_a_second(io, performs, seconds);
+}
+
 /// Workers that perform once a second and do nothing then.
 periodic dynamic_workers(int workers, double seconds) {
     asio::io_context io(1);
-    std::atomic<std::uint64_t> performs = 0;
+    std::uint64_t performs = 0;
     lifeguard::worker_behaviour behaviour;
     behaviour.children_specs = [workers] {
         std::map<std::string, lifeguard::worker_spec> all;
@@ -177,12 +204,7 @@ periodic dynamic_workers(int workers, double seconds) {
     options.workers_max = static_cast<std::size_t>(workers);
     lifeguard::dynamic_workers manager(io.get_executor(), options, behaviour);
     asio::co_spawn(io, manager.run(), lifeguard::rethrow);
-    io.run_for(std::chrono::milliseconds(500)); // they are there, and wait
-    const double before = cpu_seconds();
-    const std::uint64_t performed = performs;
-    io.run_for(std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::duration<double>(seconds)));
-    return {(cpu_seconds() - before) / seconds * 100, performs - performed};
+    return once_a_second(io, performs, seconds);
 }
 
 double breaker_ns(int n) {
@@ -234,7 +256,10 @@ int main(int argc, char** argv) {
 
     const int workers = r.quick() ? 1'000 : 10'000;
     const double seconds = r.quick() ? 2 : 10;
+    const periodic plain = plain_timers(workers, seconds);
     const periodic dynamic = dynamic_workers(workers, seconds);
+    r.figure("plain_core_percent", plain.core_percent,
+             "of a core, for 10,000 coroutines of Asio alone with a timer each");
     r.figure("dynamic_core_percent", dynamic.core_percent,
              "of a core, for 10,000 dynamic workers at 1 s (must: 3)");
     r.figure("dynamic_performs", static_cast<double>(dynamic.performs), "by them");

@@ -1,6 +1,7 @@
 // The life of a worker: one coroutine per incarnation, which performs when it is due and handles
 // messages in between, one thing at a time.
 #include "base/executors.hpp"
+#include "base/saturate.hpp"
 #include "dynamic/dynamic_turn.hpp"
 #include "supervision/one_line.hpp"
 #include "supervision/reasons.hpp"
@@ -27,6 +28,13 @@ namespace {
 asio::awaitable<void> prepare() {
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     co_await throw_if_cancelled(true);
+}
+
+/// `at`, or the first one after it.
+time_point whole_millisecond(time_point at) noexcept {
+    constexpr duration millisecond = std::chrono::milliseconds(1);
+    const duration beyond = at.time_since_epoch() % millisecond;
+    return beyond == duration::zero() ? at : later(at, millisecond - beyond);
 }
 
 } // namespace
@@ -257,10 +265,12 @@ bool dynamic_core::take_task(worker_run& r, task& next) {
     return w.busy;
 }
 
+/// In whole milliseconds: ten thousand workers with a second each would wake the thread ten
+/// thousand times otherwise, which costs more than what they do.
 void dynamic_core::arm(worker_run& r) {
     const auto at = r.cycle.wake_at();
     if (at && behaviour_->perform)
-        runtime_->deadlines->arm(r, *at);
+        runtime_->deadlines->arm(r, whole_millisecond(*at));
     else
         runtime_->deadlines->disarm(r);
 }
