@@ -1,5 +1,7 @@
 #include "engine/option_document.hpp"
 
+#include "supervision/one_line.hpp"
+
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -65,6 +67,11 @@ class document_builder {
         level& now = levels_.back();
         now.key = name;
         const std::string path = path_of_next();
+        if (path.size() > path_max) {
+            mistake(now.path, "must not have a member whose path is longer than " +
+                                  std::to_string(path_max) + " bytes");
+            return false;
+        }
         if (!now.keys.insert(name).second)
             mistake(path, "must be there once, is there again");
         document_.lines[path] = line();
@@ -79,7 +86,7 @@ class document_builder {
             what = "a number is out of range";
         else if (colon != std::string::npos)
             what.erase(0, colon + 2);
-        mistake("", "must be JSON: " + what);
+        mistake("", "must be JSON: " + one_line(what)); // it quotes the text, which may be anything
         return false;
     }
 
@@ -127,7 +134,16 @@ class document_builder {
         return &member;
     }
 
+    /// Every value costs the memory of its path, which may be much longer than the value.
+    bool has_room() {
+        if (++values_ > option_values_max)
+            mistake("", "must hold " + std::to_string(option_values_max) + " values at most");
+        return values_ <= option_values_max;
+    }
+
     bool add(json value, bool looked_ahead = false) {
+        if (!has_room())
+            return false;
         document_.lines.emplace(path_of_next(), line(looked_ahead));
         put(std::move(value));
         return true;
@@ -140,6 +156,8 @@ class document_builder {
                               " levels");
             return false;
         }
+        if (!has_room())
+            return false;
         document_.lines.emplace(path, line());
         // References into an array last: nothing is added to it while an element is open.
         json* const opened = put(std::move(value));
@@ -152,8 +170,11 @@ class document_builder {
         return true;
     }
 
+    static constexpr std::size_t path_max = 1000;
+
     option_document document_;
     std::vector<level> levels_;
+    std::size_t values_ = 0;
     const char* counted_;
     const char* reached_;
     std::size_t line_ = 1;

@@ -26,6 +26,8 @@ struct option_document {
 
 /// More bytes than that are no options.
 inline constexpr std::size_t option_bytes_max = std::size_t{4} << 20U;
+/// More values than that are none, either.
+inline constexpr std::size_t option_values_max = 100'000;
 /// Options nest less deeply than that.
 inline constexpr unsigned option_depth_max = 32;
 

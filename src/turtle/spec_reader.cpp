@@ -1,5 +1,7 @@
 #include "turtle/spec_reader.hpp"
 
+#include "supervision/one_line.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
@@ -17,13 +19,10 @@ bool is_text(const turtle_object& o) {
 }
 
 std::string shown(const turtle_object& o) {
-    constexpr std::size_t characters_max = 60;
-    const auto cut = [](std::string text) {
-        return text.size() > characters_max ? text.substr(0, characters_max) + "..." : text;
-    };
+    constexpr std::size_t bytes_max = 60;
     if (!o.is_literal)
-        return cut(shortened(o.text));
-    std::string text = cut('"' + o.text + '"');
+        return one_line(shortened(o.text), bytes_max);
+    std::string text = one_line('"' + o.text + '"', bytes_max);
     if (!o.datatype.empty())
         text += "^^" + shortened(o.datatype);
     return text;

@@ -1,5 +1,7 @@
 #include "turtle/triples.hpp"
 
+#include "base/utf8.hpp"
+#include "supervision/one_line.hpp"
 #include "turtle/vocabulary.hpp"
 
 #include <serd/serd.h>
@@ -18,12 +20,24 @@ constexpr std::ptrdiff_t brackets_max = 1000;
 
 constexpr std::size_t mistakes_max = 1000;
 
+/// A subject stands once in the text and in many triples: both limits together bound the memory.
+constexpr std::size_t triples_max = 100'000;
+constexpr std::size_t iri_bytes_max = 1000;
+
 const std::uint8_t* bytes(const char* text) {
     return reinterpret_cast<const std::uint8_t*>(text); // NOLINT: serd's strings are unsigned
 }
 
 std::string text_of(const SerdNode& node) {
     return {reinterpret_cast<const char*>(node.buf), node.n_bytes}; // NOLINT: the same
+}
+
+/// Where a text stops being UTF-8; its size when it is all UTF-8.
+std::size_t odd_byte(std::string_view text) {
+    std::size_t at = 0;
+    while (const std::size_t length = utf8_length(text.substr(at)))
+        at += length;
+    return at;
 }
 
 /// A node that serd has made for us.
@@ -64,6 +78,14 @@ class turtle_parser {
     }
 
   private:
+    /// What an escape stands for may be no character at all.
+    bool is_text(const std::string& text) {
+        const bool is = odd_byte(text) == text.size();
+        if (!is)
+            mistake(text, "must be UTF-8");
+        return is;
+    }
+
     static turtle_parser& of(void* self) { return *static_cast<turtle_parser*>(self); }
 
     static std::size_t next_bytes(void* to, std::size_t, std::size_t count, void* self) {
@@ -84,7 +106,7 @@ class turtle_parser {
         std::string what = text.data();
         while (what.ends_with('\n'))
             what.pop_back();
-        of(self).found_.mistakes.push_back({"", "must be Turtle: " + what, "", e->line});
+        of(self).found_.mistakes.push_back({"", one_line("must be Turtle: " + what), "", e->line});
         return SERD_SUCCESS;
     }
 
@@ -107,14 +129,20 @@ class turtle_parser {
         turtle_parser& p = of(self);
         if (p.found_.mistakes.size() >= mistakes_max)
             return SERD_ERR_UNKNOWN;
+        if (p.found_.triples.size() == triples_max) {
+            p.mistake("", "must hold " + std::to_string(triples_max) + " statements at most");
+            return SERD_ERR_UNKNOWN;
+        }
         triple t;
         t.line = p.line();
         t.object.is_literal = object->type == SERD_LITERAL;
         bool whole = p.iri(*subject, t.subject) && p.iri(*predicate, t.predicate);
-        if (t.object.is_literal)
+        if (t.object.is_literal) {
             t.object.text = text_of(*object);
-        else
+            whole = whole && p.is_text(t.object.text);
+        } else {
             whole = whole && p.iri(*object, t.object.text);
+        }
         if (datatype != nullptr && datatype->type != SERD_NOTHING)
             whole = whole && p.iri(*datatype, t.object.datatype);
         if (language != nullptr && language->type != SERD_NOTHING)
@@ -135,11 +163,16 @@ class turtle_parser {
             return false;
         }
         out = text_of(*whole);
+        if (out.size() > iri_bytes_max) {
+            mistake(out.substr(0, 60),
+                    "must be an IRI of " + std::to_string(iri_bytes_max) + " bytes at most");
+            return false;
+        }
         if (!serd_uri_string_has_scheme((*whole).buf)) {
             mistake("<" + out + ">", "must be an absolute IRI");
             return false;
         }
-        return true;
+        return is_text(out);
     }
 
     /// serd has looked at one character more than it has read.
@@ -149,8 +182,8 @@ class turtle_parser {
         return line_;
     }
 
-    void mistake(std::string path, std::string rule) {
-        found_.mistakes.push_back({std::move(path), std::move(rule), "", line()});
+    void mistake(const std::string& path, const std::string& rule) {
+        found_.mistakes.push_back({one_line(path), one_line(rule), "", line()});
     }
 
     const std::string_view text_;
@@ -166,7 +199,15 @@ class turtle_parser {
 turtle_text read_triples(std::string_view text) {
     const auto opens = [](char c) { return c == '[' || c == '('; };
     turtle_text refused;
-    if (std::ranges::count_if(text, opens) > brackets_max)
+    if (text.empty())
+        return {}; // says nothing, and nothing wrong; serd calls it a failure
+    const std::size_t odd = odd_byte(text);
+    if (odd != text.size()) { // serd lets some of that pass
+        const auto lines = std::ranges::count(text.substr(0, odd), '\n');
+        refused.mistakes.push_back({"",
+                                    "must be Turtle: byte " + std::to_string(odd) + " is not UTF-8",
+                                    "", 1 + static_cast<std::size_t>(lines)});
+    } else if (std::ranges::count_if(text, opens) > brackets_max)
         refused.mistakes.push_back(
             {"", "must hold " + std::to_string(brackets_max) + " opening brackets at most", "", 0});
     else if (text.find('\0') != std::string_view::npos)

@@ -7,7 +7,10 @@ using lifeguard::fuzz::must;
 
 extern "C" int LLVMFuzzerTestOneInput(const char* data, std::size_t size) {
     const std::string_view text(data, size);
-    const auto checked = fuzz::check_document(detail::read_json_options(text));
+    const detail::option_document document = detail::read_json_options(text);
+    if (document.mistakes.empty())
+        must(json::parse(text, nullptr, false) == document.value, "a document is what was written");
+    const auto checked = fuzz::check_document(document, text);
     try {
         parse_options(text);
         must(checked.mistakes.empty(), "options with mistakes are refused");

@@ -50,14 +50,29 @@ BOOST_AUTO_TEST_CASE(all_of_the_document_is_as_the_usual_parser_has_it) {
 BOOST_AUTO_TEST_CASE(hostile_texts_are_mistakes) {
     std::string deep(100'000, '[');
     std::string huge(option_bytes_max + 1, ' ');
+    std::string zeros = "[0";
+    for (std::size_t i = 0; i < option_values_max; ++i)
+        zeros += ",0";
+    // The path of each value would hold the name.
+    const std::string long_name = "{\"" + std::string(2'000'000, 'x') + "\":" + zeros + "]}";
     const std::string texts[] = {
-        "",      "{",  "{}}", "{\"a\":\"\xff\"}", std::string("{}\0", 3), "\xef\xbb\xbf{",
-        "1e999", deep, huge,  "{\"a\":" + deep,   "{\"a\":1,\"a\":2}"};
+        "",       "{",  "{}}", "{\"a\":\"\xff\"}", std::string("{}\0", 3), "\xef\xbb\xbf{",
+        "1e999",  deep, huge,  "{\"a\":" + deep,   "{\"a\":1,\"a\":2}",    zeros + "]",
+        long_name};
     for (const std::string& text : texts) {
         const option_document d = read_json_options(text);
         BOOST_TEST(!d.mistakes.empty(), text.substr(0, 20));
         BOOST_TEST(!check_options(d).mistakes.empty(), text.substr(0, 20));
         BOOST_TEST((thrown_by([&] { parse_options(text); }).code != errc()), text.substr(0, 20));
+    }
+}
+
+// `lifeguard check --json` could not print the mistake of a text that is not UTF-8.
+BOOST_AUTO_TEST_CASE(mistakes_quote_any_text_as_utf8) {
+    for (const char* text : {"\xde}!", "{\"a\":\"\xff\"}", "\"\xe2\x82"}) {
+        const option_document d = read_json_options(text);
+        BOOST_TEST_REQUIRE(d.mistakes.size() == 1U);
+        BOOST_CHECK_NO_THROW(json(d.mistakes[0].expected).dump());
     }
 }
 

@@ -59,6 +59,13 @@ bool complains(const std::string& text, const std::string& part) {
     return found;
 }
 
+std::string repeated(std::string_view text, std::size_t times) {
+    std::string all;
+    for (std::size_t i = 0; i < times; ++i)
+        all += text;
+    return all;
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(turtle)
@@ -122,6 +129,35 @@ BOOST_AUTO_TEST_CASE(mistakes_are_told_with_their_lines) {
                          "must be jobs:Worker"));
 }
 
+// A character of several bytes was cut in two, and then `lifeguard check --json` could not print
+// it.
+BOOST_AUTO_TEST_CASE(long_values_are_cut_between_characters) {
+    for (const std::string lead : {"", "x", "xx"}) {
+        std::string value = lead;
+        for (int i = 0; i < 40; ++i)
+            value += "\u20ac";
+        const checked_options c =
+            checked(prefixes + "ex:p a jobs:WorkerPool ; jobs:poolSize \"" + value + "\" .");
+        BOOST_TEST_REQUIRE(c.mistakes.size() == 1U);
+        BOOST_TEST(c.mistakes[0].found.ends_with("..."));
+        BOOST_CHECK_NO_THROW(json(c.mistakes[0].found).dump());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(mistakes_quote_any_text_as_utf8) {
+    for (const char* text :
+         {"@prefix : \xff <http://x/> .", "\xff", "<http://x/\xff> a \"\xe2\x82"})
+        for (const option_mistake& m : checked(text).mistakes)
+            BOOST_CHECK_NO_THROW(json(m.expected).dump());
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_one_pool) {
+    for (const char* text : {"", " ", "# nothing\n"}) {
+        BOOST_TEST(first_mistake(text) == "none");
+        BOOST_TEST(checked(text).options.pools.size() == 1U);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(cycles_are_mistakes) {
     for (const char* text :
          {"jobs:WorkerPool a jobs:WorkerPool .",
@@ -155,6 +191,9 @@ BOOST_AUTO_TEST_CASE(hostile_texts_are_mistakes) {
         prefixes + "\xef\xbf\xbf",
         prefixes + "ex:p a jobs:WorkerPool ; jobs:queue \"" + std::string(5'000'000, 'x') + "\" .",
         std::string(1'000'000, '.'),
+        prefixes + "ex:p jobs:queue " + repeated("1, ", 150'000) + "1 .",
+        prefixes + "<x:" + std::string(500'000, 'x') + "> jobs:queue " + repeated("1, ", 150'000) +
+            "1 .", // each triple has its subject
         "<" + std::string(1'000'000, 'x'),
     };
     for (const std::string& text : texts)
