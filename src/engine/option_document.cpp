@@ -226,6 +226,7 @@ namespace {
 /// The element that a path goes on with, as "[3]"; takes it off the path. Null when there is none.
 const json* element_at(const json& list, std::string_view& path) {
     std::size_t index = 0;
+    // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): both ends are given
     const auto read = std::from_chars(path.data() + 1, path.data() + path.size(), index);
     if (read.ec != std::errc() || read.ptr == path.data() + path.size() || *read.ptr != ']' ||
         index >= list.size())

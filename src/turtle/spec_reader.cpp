@@ -33,10 +33,12 @@ std::optional<json> number_of(std::string_view text) {
         text.remove_prefix(1);
     const char* const end = text.data() + text.size();
     std::uint64_t natural = 0;
+    // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): both ends are given
     if (const auto r = std::from_chars(text.data(), end, natural);
         r.ec == std::errc() && r.ptr == end)
         return json(natural);
     std::int64_t whole = 0;
+    // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): both ends are given
     if (const auto r = std::from_chars(text.data(), end, whole);
         r.ec == std::errc() && r.ptr == end)
         return json(whole);
@@ -169,7 +171,7 @@ void spec_reader::read_pool(const subject* s, const std::string& kind) {
         if (!fits || member.empty() || pool.contains(member))
             continue;
         pool[member] = member == "queues" ? json::array({given.first}) : given.first;
-        document_.lines[at + "." + member] = given.second;
+        document_.lines[std::string(at).append(".").append(member)] = given.second;
     }
     if (kind == vocabulary::worker) {
         pool["size"] = 1U;
