@@ -3,9 +3,9 @@
 //   pool_execute [--json] [--quick] [--profile CALLERS]
 
 #include "support/allocations.hpp"
+#include "support/compare.hpp"
 #include "support/floor.hpp"
 #include "support/process.hpp"
-#include "support/report.hpp"
 #include <lifeguard/lifeguard.hpp>
 #include <lifeguard/metrics.hpp>
 
@@ -153,24 +153,10 @@ measured pool_run(int callers, int jobs, int threads, load what, proof* counted 
 
 constexpr int pairs = 9;
 
-struct compared {
-    double floor_ns;
-    double pool_ns;
-    double ratio;
-};
-
-compared compare(int callers, int jobs, int threads) {
-    std::vector<double> floors;
-    std::vector<double> pools;
-    std::vector<double> ratios;
-    for (int i = 0; i < pairs; ++i) {
-        const double f = floor_run(callers, jobs, threads).ns;
-        const double p = pool_run(callers, jobs, threads, load::trivial).ns;
-        floors.push_back(f);
-        pools.push_back(p);
-        ratios.push_back(p / f);
-    }
-    return {median(floors), median(pools), median(ratios)};
+compared execute_and_floor(int callers, int jobs, int threads) {
+    return compare(
+        pairs, [&] { return floor_run(callers, jobs, threads).ns; },
+        [&] { return pool_run(callers, jobs, threads, load::trivial).ns; });
 }
 
 double idle_cpu_ms(double for_seconds) {
@@ -228,20 +214,20 @@ int main(int argc, char** argv) {
     const double bytes = bytes_per_queued_job(r.quick() ? 100'000 : 1'000'000);
     pool_run(100, jobs, 1, load::trivial); // warms up
 
-    const compared one = compare(1, jobs / 2, 1);
-    const compared hundred = compare(100, jobs, 1);
-    const compared thousand = compare(1000, jobs, 1);
-    const compared two = compare(100, jobs / 2, 2);
-    r.figure("floor_ns", one.floor_ns, "hand-over there and back by post, 1 caller");
-    r.figure("floor_100_ns", hundred.floor_ns, "the same, 100 callers");
-    r.figure("floor_1000_ns", thousand.floor_ns, "the same, 1000 callers");
-    r.figure("execute_1_ns", one.pool_ns, "execute, 1 caller");
-    r.figure("execute_100_ns", hundred.pool_ns, "execute, 100 callers");
-    r.figure("execute_1000_ns", thousand.pool_ns, "execute, 1000 callers");
+    const compared one = execute_and_floor(1, jobs / 2, 1);
+    const compared hundred = execute_and_floor(100, jobs, 1);
+    const compared thousand = execute_and_floor(1000, jobs, 1);
+    const compared two = execute_and_floor(100, jobs / 2, 2);
+    r.figure("floor_ns", one.floor, "hand-over there and back by post, 1 caller");
+    r.figure("floor_100_ns", hundred.floor, "the same, 100 callers");
+    r.figure("floor_1000_ns", thousand.floor, "the same, 1000 callers");
+    r.figure("execute_1_ns", one.ours, "execute, 1 caller");
+    r.figure("execute_100_ns", hundred.ours, "execute, 100 callers");
+    r.figure("execute_1000_ns", thousand.ours, "execute, 1000 callers");
     r.figure("ratio_1", one.ratio, "execute / floor (must: 3.0)");
     r.figure("ratio_100", hundred.ratio, "execute / floor (must: 2.5)");
     r.figure("ratio_1000", thousand.ratio, "execute / floor (must: 2.5)");
-    r.figure("executes_per_second_100", 1e9 / hundred.pool_ns, "one thread");
+    r.figure("executes_per_second_100", 1e9 / hundred.ours, "one thread");
     r.figure("two_threads_ratio", two.ratio,
              "execute / floor on two threads, 100 callers (must: 2.5)");
 

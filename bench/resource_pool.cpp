@@ -4,9 +4,9 @@
 
 #include <lifeguard/resource_pool.hpp>
 
+#include "support/compare.hpp"
 #include "support/floor.hpp"
 #include "support/process.hpp"
-#include "support/report.hpp"
 #include <lifeguard/circuit_breaker.hpp>
 #include <lifeguard/dynamic_workers.hpp>
 #include <lifeguard/lifeguard.hpp>
@@ -24,6 +24,7 @@ using namespace bench;
 using clock_type = std::chrono::steady_clock;
 
 constexpr int resources = 10;
+constexpr int pairs = 9;
 
 struct resource {
     int used = 0;
@@ -124,27 +125,10 @@ double pool_run(int callers, int calls,
     return ns;
 }
 
-/// The median over alternating pairs of subject / floor, and the subject's nanoseconds.
-struct compared {
-    double ns;
-    double ratio;
-};
-compared compare(const std::function<double()>& floor, const std::function<double()>& subject) {
-    std::vector<double> ns;
-    std::vector<double> ratios;
-    for (int i = 0; i < 9; ++i) {
-        const double f = floor();
-        const double s = subject();
-        ns.push_back(s);
-        ratios.push_back(s / f);
-    }
-    return {median(ns), median(ratios)};
-}
-
 /// What a limit adds to a checkout that has to wait, against one that waits as long as it takes.
 double checkout_timeout_ns(int calls) {
     std::vector<double> added;
-    for (int i = 0; i < 9; ++i) {
+    for (int i = 0; i < pairs; ++i) {
         const double without =
             pool_run(1000, calls, hold_a_while, nullptr, lifeguard::duration::max());
         const double with = pool_run(1000, calls, hold_a_while, nullptr, std::chrono::seconds(5));
@@ -227,7 +211,7 @@ int main(int argc, char** argv) {
     const int calls = r.quick() ? 20'000 : 400'000;
     r.config("calls", calls);
     r.config("resources", resources);
-    r.config("pairs", 9);
+    r.config("pairs", pairs);
     r.print_config();
 
     const auto floor_1 = [&] { return floor_run(1, calls); };
@@ -236,18 +220,18 @@ int main(int argc, char** argv) {
         return [body](pool_type& pool, int n) { return transact(pool, n, body); };
     };
     const compared checkout =
-        compare(floor_1, [&] { return pool_run(1, calls, check_out_and_in); });
+        compare(pairs, floor_1, [&] { return pool_run(1, calls, check_out_and_in); });
     const compared transaction =
-        compare(floor_1, [&] { return pool_run(1, calls, transactions(trivial)); });
+        compare(pairs, floor_1, [&] { return pool_run(1, calls, transactions(trivial)); });
     const compared contended =
-        compare(floor_1000, [&] { return pool_run(1000, calls, transactions(yielding)); });
+        compare(pairs, floor_1000, [&] { return pool_run(1000, calls, transactions(yielding)); });
 
     r.figure("floor_ns", floor_1(), "hand-over there and back by post, 1 caller");
-    r.figure("checkout_ns", checkout.ns, "checkout and checkin, nobody else");
+    r.figure("checkout_ns", checkout.ours, "checkout and checkin, nobody else");
     r.figure("checkout_ratio", checkout.ratio, "the same / floor (must: 0.75)");
-    r.figure("transaction_ns", transaction.ns, "transaction with a trivial body, nobody else");
+    r.figure("transaction_ns", transaction.ours, "transaction with a trivial body, nobody else");
     r.figure("transaction_ratio", transaction.ratio, "the same / floor (must: 1.0)");
-    r.figure("contended_ns", contended.ns, "transaction, 1000 coroutines for 10 resources");
+    r.figure("contended_ns", contended.ours, "transaction, 1000 coroutines for 10 resources");
     r.figure("contended_ratio", contended.ratio, "the same / floor of 1000 (must: 2.0)");
     r.figure("breaker_ns", breaker_ns(calls * 10), "admission and success (must: 60)");
 

@@ -6,37 +6,13 @@
 
 #include "store_sqlite/engine_side.hpp"
 #include "store_sqlite/raw_side.hpp"
-#include "support/report.hpp"
+#include "support/compare.hpp"
 
 #include <unistd.h>
 
 #include <filesystem>
 
-namespace {
-
 using namespace bench;
-
-struct compared {
-    double raw;
-    double ours;
-    double ratio;
-};
-
-/// Pairs that alternate; the ratio is the median of the pairs'.
-template <typename Raw, typename Ours>
-compared compare(int pairs, Raw raw, Ours ours) {
-    std::vector<double> raws;
-    std::vector<double> mine;
-    std::vector<double> ratios;
-    for (int i = 0; i < pairs; ++i) {
-        raws.push_back(raw());
-        mine.push_back(ours());
-        ratios.push_back(mine.back() / raws.back());
-    }
-    return {median(raws), median(mine), median(ratios)};
-}
-
-} // namespace
 
 int main(int argc, char** argv) {
     report r("store_sqlite", argc, argv);
@@ -61,7 +37,7 @@ int main(int argc, char** argv) {
     const compared push = compare(
         pairs, [&] { return raw_inserts(in.fresh(), jobs, group); },
         [&] { return pushes(in.fresh(), jobs, group, &groups); });
-    r.figure("raw_inserts_per_second", push.raw, "SQLite alone, groups of 256");
+    r.figure("raw_inserts_per_second", push.floor, "SQLite alone, groups of 256");
     r.figure("pushes_per_second", push.ours, "durable pushes, 256 in flight");
     r.figure("push_256_ratio", push.ratio, "pushes / raw inserts (must: 0.6)");
     r.figure("average_group", groups.average(), "pushes in a transaction (must: 64)");
@@ -69,14 +45,14 @@ int main(int argc, char** argv) {
     const compared life = compare(
         pairs, [&] { return raw_lives(in.fresh(), jobs, group); },
         [&] { return lives(in.fresh(), jobs, group); });
-    r.figure("raw_lives_per_second", life.raw, "insert, delete + insert; groups of 256");
+    r.figure("raw_lives_per_second", life.floor, "insert, delete + insert; groups of 256");
     r.figure("lives_per_second", life.ours, "push, take, start mark, complete; 256 in flight");
     r.figure("life_ratio", life.ratio, "lives / raw lives (must: 0.5)");
 
     const compared one = compare(
         pairs, [&] { return 1e9 / raw_inserts(in.fresh(), single, 1); },
         [&] { return 1e9 / pushes(in.fresh(), single, 1, nullptr); });
-    r.figure("raw_commit_ns", one.raw, "one insert in a transaction");
+    r.figure("raw_commit_ns", one.floor, "one insert in a transaction");
     r.figure("push_1_ns", one.ours, "one push in flight");
     r.figure("push_1_time_ratio", one.ratio, "push / raw commit (must: 1.5)");
 

@@ -49,15 +49,28 @@ class raw_client {
     void add_stream(const std::string& name) {
         jsStreamConfig config;
         jsStreamConfig_Init(&config);
-        const char* const subject = name.c_str(); // its only one
-        const char* subjects[] = {subject};
-        config.Name = subject;
+        const char* subjects[] = {name.c_str()}; // its only one
+        config.Name = name.c_str();
         config.Subjects = subjects;
         config.SubjectsLen = 1;
         config.Retention = js_WorkQueuePolicy;
         config.Storage = js_FileStorage;
         check(js_AddStream(nullptr, js_.get(), &config, nullptr, nullptr), "stream");
         subject_ = name;
+    }
+
+    /// A subject for each job, of which the last message is kept: a key-value bucket.
+    void add_bucket(const std::string& name) {
+        jsStreamConfig config;
+        jsStreamConfig_Init(&config);
+        const std::string all = name + ".*";
+        const char* subjects[] = {all.c_str()};
+        config.Name = name.c_str();
+        config.Subjects = subjects;
+        config.SubjectsLen = 1;
+        config.MaxMsgsPerSubject = 1;
+        config.Storage = js_FileStorage;
+        check(js_AddStream(nullptr, js_.get(), &config, nullptr, nullptr), "bucket");
     }
 
     void remove_stream(const std::string& name) {
@@ -68,10 +81,14 @@ class raw_client {
 
     void publish(int jobs) {
         for (int i = 0; i < jobs; ++i)
-            check(js_PublishAsync(js_.get(), subject_.c_str(), payload.data(),
-                                  static_cast<int>(payload.size()), nullptr),
-                  "publish");
+            publish(subject_, payload);
     }
+    void publish(const std::string& subject, std::string_view text) {
+        check(js_PublishAsync(js_.get(), subject.c_str(), text.data(),
+                              static_cast<int>(text.size()), nullptr),
+              "publish");
+    }
+    const std::string& subject() const { return subject_; }
 
     void until_published() {
         jsPubOptions options;
@@ -144,6 +161,22 @@ double raw_pushes(const std::string& url, const std::string& stream, int jobs) {
         client.publish(jobs);
         client.until_published();
     });
+}
+
+double raw_double_pushes(const std::string& url, const std::string& stream, int jobs) {
+    const std::string bucket = stream + "-states";
+    raw_client(url).add_bucket(bucket);
+    const double rate = per_second(url, stream, jobs, [&](raw_client& client) {
+        for (int n = 0; n <= jobs; n += in_flight) {
+            for (int i = n; n < jobs && i < n + in_flight; ++i)
+                client.publish(bucket + "." + std::to_string(i), payload);
+            for (int i = n - in_flight; i >= 0 && i < n; ++i)
+                client.publish(client.subject(), std::to_string(i));
+            client.until_published();
+        }
+    });
+    remove_stream(url, bucket);
+    return rate;
 }
 
 double raw_lives(const std::string& url, const std::string& stream, int jobs) {

@@ -15,7 +15,10 @@ inline constexpr std::string_view payload =
 
 /// js_PublishAsync with `in_flight` of them under way.
 double raw_pushes(const std::string& url, const std::string& stream, int jobs);
-/// That in groups of `in_flight`; then a fetch of as many, and an ack for each that the server
+/// Two for each job, as those need who can find it by its id: a state, and when that is confirmed a
+/// reference. The references of one group go with the states of the next.
+double raw_double_pushes(const std::string& url, const std::string& stream, int jobs);
+/// The first in groups of `in_flight`; then a fetch of as many, and an ack for each that the server
 /// confirms, all of a group under way at once.
 double raw_lives(const std::string& url, const std::string& stream, int jobs);
 
