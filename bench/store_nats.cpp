@@ -40,17 +40,21 @@ int main(int argc, char** argv) {
     r.figure("pushes_per_second", push.ours, "confirmed pushes, 256 in flight");
     r.figure("push_256_ratio", push.ratio, "pushes / raw pushes (must: 0.6)");
 
-    const compared twice = compare(
-        pairs, [&] { return raw_pushes(url, fresh(), jobs); },
-        [&] { return raw_double_pushes(url, fresh(), jobs); });
-    r.figure("raw_double_ratio", twice.ratio, "the same of the C client with two writes a job");
-
     const compared life = compare(
         pairs, [&] { return raw_lives(url, fresh(), jobs); },
         [&] { return lives(url, fresh(), jobs); });
     r.figure("raw_lives_per_second", life.floor, "publish, fetch, confirmed ack; groups of 256");
     r.figure("lives_per_second", life.ours, "push, take, complete; 256 in flight");
     r.figure("life_ratio", life.ratio, "lives / raw lives (must: 0.4)");
+
+    const compared stateful_push = compare(
+        pairs, [&] { return raw_pushes(url, fresh(), jobs); },
+        [&] { return raw_stateful_pushes(url, fresh(), jobs); });
+    const compared stateful_life = compare(
+        pairs, [&] { return raw_lives(url, fresh(), jobs); },
+        [&] { return raw_stateful_lives(url, fresh(), jobs); });
+    r.figure("stateful_push_ratio", stateful_push.ratio, "the C client with states / without");
+    r.figure("stateful_life_ratio", stateful_life.ratio, "likewise");
 
     int runs = 0;
     int different = 0;

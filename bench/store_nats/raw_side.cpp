@@ -71,6 +71,7 @@ class raw_client {
         config.MaxMsgsPerSubject = 1;
         config.Storage = js_FileStorage;
         check(js_AddStream(nullptr, js_.get(), &config, nullptr, nullptr), "bucket");
+        bucket_ = name;
     }
 
     void remove_stream(const std::string& name) {
@@ -81,14 +82,14 @@ class raw_client {
 
     void publish(int jobs) {
         for (int i = 0; i < jobs; ++i)
-            publish(subject_, payload);
+            publish(subject_);
     }
-    void publish(const std::string& subject, std::string_view text) {
-        check(js_PublishAsync(js_.get(), subject.c_str(), text.data(),
-                              static_cast<int>(text.size()), nullptr),
-              "publish");
+
+    /// Of `in_flight` jobs, beginning with this number.
+    void write_states(int first) {
+        for (int i = first; i < first + in_flight; ++i)
+            publish(bucket_ + "." + std::to_string(i));
     }
-    const std::string& subject() const { return subject_; }
 
     void until_published() {
         jsPubOptions options;
@@ -133,11 +134,18 @@ class raw_client {
     }
 
   private:
+    void publish(const std::string& subject) {
+        check(js_PublishAsync(js_.get(), subject.c_str(), payload.data(),
+                              static_cast<int>(payload.size()), nullptr),
+              "publish");
+    }
+
     owned<natsConnection, natsConnection_Destroy> connection_;
     owned<jsCtx, jsCtx_Destroy> js_;
     owned<natsSubscription, natsSubscription_Destroy> jobs_;
     owned<natsSubscription, natsSubscription_Destroy> answers_;
     std::string subject_;
+    std::string bucket_;
     std::string inbox_;
 };
 
@@ -154,6 +162,18 @@ double per_second(const std::string& url, const std::string& stream, int jobs, B
     return jobs / seconds;
 }
 
+template <typename Body>
+double per_second_with_states(const std::string& url, const std::string& stream, int jobs,
+                              Body body) {
+    const std::string bucket = stream + "-states";
+    const double rate = per_second(url, stream, jobs, [&](raw_client& client) {
+        client.add_bucket(bucket);
+        body(client);
+    });
+    remove_stream(url, bucket);
+    return rate;
+}
+
 } // namespace
 
 double raw_pushes(const std::string& url, const std::string& stream, int jobs) {
@@ -163,26 +183,39 @@ double raw_pushes(const std::string& url, const std::string& stream, int jobs) {
     });
 }
 
-double raw_double_pushes(const std::string& url, const std::string& stream, int jobs) {
-    const std::string bucket = stream + "-states";
-    raw_client(url).add_bucket(bucket);
-    const double rate = per_second(url, stream, jobs, [&](raw_client& client) {
-        for (int n = 0; n <= jobs; n += in_flight) {
-            for (int i = n; n < jobs && i < n + in_flight; ++i)
-                client.publish(bucket + "." + std::to_string(i), payload);
-            for (int i = n - in_flight; i >= 0 && i < n; ++i)
-                client.publish(client.subject(), std::to_string(i));
-            client.until_published();
-        }
-    });
-    remove_stream(url, bucket);
-    return rate;
-}
-
 double raw_lives(const std::string& url, const std::string& stream, int jobs) {
     return per_second(url, stream, jobs, [&](raw_client& client) {
         for (int n = 0; n < jobs; n += in_flight) {
             client.publish(in_flight);
+            client.until_published();
+            client.fetch_and_ack(in_flight);
+        }
+    });
+}
+
+double raw_stateful_pushes(const std::string& url, const std::string& stream, int jobs) {
+    return per_second_with_states(url, stream, jobs, [&](raw_client& client) {
+        client.write_states(0);
+        for (int n = in_flight; n <= jobs; n += in_flight) {
+            client.until_published();
+            client.publish(in_flight);
+            if (n < jobs)
+                client.write_states(n);
+        }
+        client.until_published();
+    });
+}
+
+double raw_stateful_lives(const std::string& url, const std::string& stream, int jobs) {
+    return per_second_with_states(url, stream, jobs, [&](raw_client& client) {
+        for (int n = 0; n < jobs; n += in_flight) {
+            client.write_states(n);
+            client.until_published();
+            client.publish(in_flight);
+            client.until_published();
+            client.write_states(n); // they begin
+            client.until_published();
+            client.write_states(n); // and end
             client.until_published();
             client.fetch_and_ack(in_flight);
         }

@@ -15,12 +15,17 @@ inline constexpr std::string_view payload =
 
 /// js_PublishAsync with `in_flight` of them under way.
 double raw_pushes(const std::string& url, const std::string& stream, int jobs);
-/// Two for each job, as those need who can find it by its id: a state, and when that is confirmed a
-/// reference. The references of one group go with the states of the next.
-double raw_double_pushes(const std::string& url, const std::string& stream, int jobs);
-/// The first in groups of `in_flight`; then a fetch of as many, and an ack for each that the server
+/// That in groups of `in_flight`; then a fetch of as many, and an ack for each that the server
 /// confirms, all of a group under way at once.
 double raw_lives(const std::string& url, const std::string& stream, int jobs);
+
+// The same with a state for each job in a bucket, as those write who can find a job by its id.
+
+/// A state, and when that is confirmed a message in the work queue, which goes with the states of
+/// the next group.
+double raw_stateful_pushes(const std::string& url, const std::string& stream, int jobs);
+/// Two states more: the job has begun, the job is done.
+double raw_stateful_lives(const std::string& url, const std::string& stream, int jobs);
 
 /// Removes streams, so that those who are measured later do not pay for them.
 void remove_stream(const std::string& url, const std::string& stream);
