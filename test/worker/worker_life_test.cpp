@@ -306,7 +306,7 @@ LIFEGUARD_TEST(no_overflow_while_an_idle_worker_is_tripped) {
 }
 
 LIFEGUARD_TEST(pool_that_gives_up_is_restarted_by_the_top_and_works_on) {
-    worker_pool_options pool = workers(2);
+    worker_pool_options pool = workers(3); // one that is free, whoever got the two that wait
     pool.intensity = 2;
     rig r(ctx, pool);
     const auto waiting = r.execute("wait", 5, {.checkout_wait = 1h});
@@ -315,7 +315,7 @@ LIFEGUARD_TEST(pool_that_gives_up_is_restarted_by_the_top_and_works_on) {
         r.kill("p/1");
         ctx.settle();
     }
-    ctx.advance(10s); // the other worker had to be drained first
+    ctx.advance(10s); // the other workers had to be drained first
     BOOST_TEST(!r.ended());
     BOOST_TEST(r.log->count("gave_up") + r.log->count("gave up") >= 1U);
     BOOST_TEST(r.loads().find("down") == std::string::npos, r.loads());
