@@ -1,7 +1,7 @@
 // lifeguard check: what is wrong with a file of options, or what it makes.
+#include "base/one_line.hpp"
 #include "cli/commands.hpp"
 #include "engine/option_document.hpp"
-#include "supervision/one_line.hpp"
 #include <lifeguard/command.hpp>
 #include <lifeguard/engine.hpp>
 #include <lifeguard/log.hpp>

@@ -1,8 +1,8 @@
 // Workers by id: put, deleted, looked at.
 #include "dynamic/dynamic_core.hpp"
 
+#include "base/one_line.hpp"
 #include "dynamic/dynamic_turn.hpp"
-#include "supervision/one_line.hpp"
 #include "supervision/reasons.hpp"
 
 namespace lifeguard::detail {

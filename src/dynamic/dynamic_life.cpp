@@ -1,9 +1,9 @@
 // The life of a worker: one coroutine per incarnation, which performs when it is due and handles
 // messages in between, one thing at a time.
 #include "base/executors.hpp"
+#include "base/one_line.hpp"
 #include "base/saturate.hpp"
 #include "dynamic/dynamic_turn.hpp"
-#include "supervision/one_line.hpp"
 #include "supervision/reasons.hpp"
 #include <lifeguard/shielded.hpp>
 

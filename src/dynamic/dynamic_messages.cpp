@@ -1,6 +1,6 @@
 // Messages to workers: calls, whose senders wait, and casts.
+#include "base/one_line.hpp"
 #include "dynamic/dynamic_turn.hpp"
-#include "supervision/one_line.hpp"
 
 namespace lifeguard::detail {
 

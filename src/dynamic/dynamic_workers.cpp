@@ -1,8 +1,8 @@
 #include <lifeguard/dynamic_workers.hpp>
 
+#include "base/one_line.hpp"
 #include "dynamic/dynamic_core.hpp"
 #include "dynamic/validate_rhythm.hpp"
-#include "supervision/one_line.hpp"
 
 #include <cmath>
 

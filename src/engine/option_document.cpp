@@ -1,6 +1,6 @@
 #include "engine/option_document.hpp"
 
-#include "supervision/one_line.hpp"
+#include "base/one_line.hpp"
 
 #include <charconv>
 #include <filesystem>

@@ -1,6 +1,6 @@
 #include <lifeguard/exit_reason.hpp>
 
-#include "supervision/one_line.hpp"
+#include "base/one_line.hpp"
 
 #include <boost/system/system_error.hpp>
 

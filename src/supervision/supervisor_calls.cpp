@@ -1,5 +1,5 @@
 // The part of the supervisor's shell that other coroutines call.
-#include "supervision/one_line.hpp"
+#include "base/one_line.hpp"
 #include "supervision/supervisor_shell.hpp"
 #include "supervision/validation.hpp"
 

@@ -1,6 +1,6 @@
 #include "supervision/supervisor_report.hpp"
 
-#include "supervision/one_line.hpp"
+#include "base/one_line.hpp"
 
 namespace lifeguard {
 namespace {

@@ -1,6 +1,6 @@
 #include "supervision/tree.hpp"
 
-#include "supervision/one_line.hpp"
+#include "base/one_line.hpp"
 
 namespace lifeguard::detail {
 namespace {

@@ -1,6 +1,6 @@
 #include "supervision/validation.hpp"
 
-#include "supervision/one_line.hpp"
+#include "base/one_line.hpp"
 #include <lifeguard/error.hpp>
 
 #include <climits>

@@ -1,6 +1,6 @@
 #include "turtle/spec_reader.hpp"
 
-#include "supervision/one_line.hpp"
+#include "base/one_line.hpp"
 
 #include <algorithm>
 #include <charconv>

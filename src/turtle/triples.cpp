@@ -1,7 +1,7 @@
 #include "turtle/triples.hpp"
 
+#include "base/one_line.hpp"
 #include "base/utf8.hpp"
-#include "supervision/one_line.hpp"
 #include "turtle/vocabulary.hpp"
 
 #include <serd/serd.h>

@@ -18,7 +18,7 @@ struct worker;
 /// own cancellation signal. It ends when it is told to, or when it has been given up on.
 ///
 /// Every member is guarded by the engine's lock, but for `signal`, which is touched on the strand
-/// only.
+/// only. `stamp` is written by the lane's coroutine, which may therefore read it without the lock.
 class lane final : public deadline, public lease_holder, public parked_coroutine {
   public:
     lane(std::shared_ptr<pool_core> pool, std::shared_ptr<worker> owner,
@@ -51,7 +51,7 @@ class lane final : public deadline, public lease_holder, public parked_coroutine
     // The run in progress.
     job_record* job = nullptr; ///< pinned
     const handler* handle = nullptr;
-    attempt_stamp stamp;                ///< written by its coroutine only
+    attempt_stamp stamp;
     std::uint64_t number = 0;           ///< counts the lane's runs
     circuit_breaker* breaker = nullptr; ///< that admitted it
     circuit_breaker::ticket permit;

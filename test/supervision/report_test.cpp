@@ -1,5 +1,5 @@
 // What supervisors tell: events, reports, log lines.
-#include "supervision/one_line.hpp"
+#include "base/one_line.hpp"
 #include "supervision/puppet.hpp"
 #include "supervision/tree.hpp"
 #include "support/log_capture.hpp"

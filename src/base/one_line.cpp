@@ -1,4 +1,4 @@
-#include "supervision/one_line.hpp"
+#include "base/one_line.hpp"
 
 #include "base/utf8.hpp"
 
