@@ -74,4 +74,14 @@ void server_view::add_stream(const std::string& name, const std::string& subject
     jsStreamInfo_Destroy(info);
 }
 
+void server_view::add_bucket(const std::string& name) {
+    kvConfig c;
+    kvConfig_Init(&c);
+    c.Bucket = name.c_str();
+    c.StorageType = js_FileStorage;
+    kvStore* made = nullptr;
+    check(js_CreateKeyValue(&made, js_, &c));
+    kvStore_Destroy(made);
+}
+
 } // namespace lifeguard::test

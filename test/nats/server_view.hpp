@@ -26,6 +26,8 @@ class server_view {
     std::uint64_t deliveries(const std::string& stream, const std::string& consumer);
     void add_stream(const std::string& name, const std::string& subject, jsRetentionPolicy keeps,
                     jsStorageType where);
+    /// A key-value bucket, as the client makes it.
+    void add_bucket(const std::string& name);
 
   private:
     natsConnection* connection_ = nullptr;

@@ -251,6 +251,32 @@ LIFEGUARD_TEST(finished_jobs_of_engines_that_died_go_from_the_bucket) {
     BOOST_TEST(lives.take(1, "other").size() == 1u);
 }
 
+LIFEGUARD_TEST(finished_jobs_go_from_the_bucket_when_their_engine_forgets_them) {
+    for (const bool made_by_the_client : {false, true}) { // which denies deletes
+        BOOST_TEST_CONTEXT("made by the client: " << made_by_the_client) {
+            auto options = nats_options(fresh_prefix());
+            options.finished_max = 2;
+            server_view server(shared_nats_url());
+            if (made_by_the_client)
+                server.add_bucket(options.prefix + "_jobs");
+            queue_fixture q(ctx, kept_in(options));
+            std::vector<job_id> finished;
+            for (int i = 0; i < 6; ++i) {
+                q.push(new_job("k"));
+                const taken_job t = q.take();
+                q.complete(t);
+                finished.push_back(t.id);
+            }
+            const job_id waits = q.push(new_job("k"));
+            const std::string bucket = "KV_" + options.prefix + "_jobs";
+            BOOST_TEST(eventually(ctx, [&] { return server.messages(bucket) == 3; }));
+            BOOST_TEST(q.state(finished.at(4)) == job_state::completed);
+            BOOST_TEST(q.state(finished.at(5)) == job_state::completed);
+            BOOST_TEST(q.take().id == waits);
+        }
+    }
+}
+
 LIFEGUARD_TEST(a_job_that_silences_its_engines_is_put_aside) {
     const std::string prefix = fresh_prefix();
     tcp_proxy to_first(shared_port()), to_second(shared_port());

@@ -143,10 +143,10 @@ void broker::forget(const job_id& id) {
 
 void broker::purge(const job_id& id) {
     link_.post([this, id] {
-        json which = json::object();
-        which["filter"] = layout_.state_of(id);
-        link_.request("$JS.API.STREAM.PURGE." + layout_.states, which.dump(), {},
-                      [](const nats_message*) {}); // if it is lost, a finished job stays
+        if (const auto finished = finished_.extract(id))
+            erase_state(layout_.state_of(id), finished.mapped());
+        else
+            purge_state(layout_.state_of(id), 0);
     });
 }
 

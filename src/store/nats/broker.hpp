@@ -201,6 +201,8 @@ class broker {
     void plan_cleaning();
     void clean(std::size_t most);
     bool cleaned(const json& found);
+    void erase_state(const std::string& subject, std::uint64_t revision);
+    void purge_state(const std::string& subject, std::uint64_t before);
     duration age_of(job_state state) const noexcept;
 
     // Fetching: broker_fetch.cpp
@@ -238,6 +240,7 @@ class broker {
     bool leaving_ = false;
 
     std::unordered_map<job_id, entry> entries_;
+    std::unordered_map<job_id, std::uint64_t> finished_; ///< by us; their last revisions
     std::unordered_map<std::string, std::unique_ptr<pulls>> queues_;
     std::unordered_map<std::string, lane*> lanes_; // by the subject of their references
     std::unordered_map<std::uint64_t, lane*> asked_;

@@ -208,6 +208,7 @@ void broker::finish(const job_id& id, entry& e, const broker_change& c) {
         bury(id, c.delivery, c.dead_in, c.document, ack, tries_max);
     else if (!ack.empty())
         confirm(ack, tries_max);
+    finished_[id] = e.revision;
     entries_.erase(id);
 }
 

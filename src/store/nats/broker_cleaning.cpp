@@ -72,13 +72,36 @@ bool broker::cleaned(const json& found) {
                       : std::optional<job_document>();
     if (!d || !is_final(d->state) || age_of(d->state) < duration::zero() || age < age_of(d->state))
         return true;
-    // This very revision: what has been written since is newer.
+    erase_state(subject, revision);
+    return true;
+}
+
+/// This very revision: what has been written since is newer. If the request is lost, the state is
+/// found again when it is old.
+void broker::erase_state(const std::string& subject, std::uint64_t revision) {
+    json which = json::object();
+    which["seq"] = revision;
+    which["no_erase"] = true;
+    link_.request("$JS.API.STREAM.MSG.DELETE." + layout_.states, which.dump(), {},
+                  [this, subject, revision](const nats_message* m) {
+                      constexpr int not_deleted = 10057;
+                      const json answer =
+                          m == nullptr ? json() : json::parse(m->data(), nullptr, false);
+                      // A bucket that was made with the client's tools denies it.
+                      if (answer.is_object() && answer.contains("error") &&
+                          answer["error"].value("err_code", 0) == not_deleted)
+                          purge_state(subject, revision + 1);
+                  });
+}
+
+/// All revisions before that one; zero: all. Costs the server a hundred times as much.
+void broker::purge_state(const std::string& subject, std::uint64_t before) {
     json which = json::object();
     which["filter"] = subject;
-    which["seq"] = revision + 1;
+    if (before != 0)
+        which["seq"] = before;
     link_.request("$JS.API.STREAM.PURGE." + layout_.states, which.dump(), {},
-                  [](const nats_message*) {}); // if it is lost, it is found again
-    return true;
+                  [](const nats_message*) {});
 }
 
 } // namespace lifeguard::detail

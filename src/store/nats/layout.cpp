@@ -181,10 +181,9 @@ void prepare(jsCtx& js, const wanted_stream& wanted, const nats_store_options& o
 
 void prepare_streams(jsCtx& js, const nats_layout& layout, const nats_store_options& options) {
     wanted_stream states{&layout.states, layout.states_subjects()};
-    states.more = [](jsStreamConfig& c) { // as the client makes buckets
+    states.more = [](jsStreamConfig& c) { // as the client makes buckets, but that it may be tidied
         c.MaxMsgsPerSubject = 1;
         c.AllowRollup = true;
-        c.DenyDelete = true;
         c.AllowDirect = true;
     };
     states.wrong = [](const jsStreamConfig& c) -> const char* {
