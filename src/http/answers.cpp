@@ -36,6 +36,7 @@ unsigned status_of(errc e) noexcept {
     case errc::already_done:
     case errc::lease_lost:
     case errc::illegal_transition:
+    case errc::job_cancelled:
         return 409;
     case errc::payload_too_large:
         return 413;
@@ -69,7 +70,6 @@ unsigned status_of(errc e) noexcept {
     case errc::simple_one_for_one:
     case errc::job_failed:
     case errc::job_discarded:
-    case errc::job_cancelled:
     case errc::killed:
     case errc::start_failed:
     case errc::intensity_exceeded:

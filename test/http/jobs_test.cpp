@@ -24,6 +24,9 @@ LIFEGUARD_TEST(a_job_is_created_and_can_be_looked_at) {
     BOOST_TEST(job.status == 200u);
     BOOST_TEST(job.value().at("kind") == "mail");
     BOOST_TEST(job.value().at("payload").at("to") == "a");
+    BOOST_TEST(job.value().at("timeout_ms").is_null());
+    BOOST_TEST(job.value().at("unique") == false);
+    BOOST_TEST(job.value().at("unique_key").is_null());
     BOOST_TEST(job.value().at("waits_for_handler") == true);
 
     BOOST_TEST(rig.ask("DELETE", "/v1/jobs/" + id).status == 204u);
@@ -96,6 +99,19 @@ LIFEGUARD_TEST(HTTP_08_a_wrong_job_is_refused_naming_the_member) {
     BOOST_TEST(where(R"({"kind":"a","prio":1})") == "prio");
     BOOST_TEST(where(R"({"kind":"a","kind":"b"})") == "kind");
     BOOST_TEST(rig.app.queue().counts("default").available == 0u);
+}
+
+LIFEGUARD_TEST(a_job_tells_what_was_asked_for_it) {
+    http_rig rig(ctx);
+    const auto asked = [&](json of_job) {
+        of_job["kind"] = "a";
+        const std::string id = rig.post("/v1/jobs", of_job).value().at("id");
+        const json job = rig.get("/v1/jobs/" + id).value();
+        return json({job.at("timeout_ms"), job.at("unique"), job.at("unique_key")});
+    };
+    BOOST_TEST(asked({{"timeout_ms", 1500}}) == json({1500, false, nullptr}));
+    BOOST_TEST(asked({{"unique_key", "k"}}) == json({nullptr, true, "k"}));
+    BOOST_TEST(asked({{"unique", true}}) == json({nullptr, true, nullptr}));
 }
 
 LIFEGUARD_TEST(HTTP_16_a_full_queue_answers_429_until_there_is_space) {
@@ -229,6 +245,17 @@ LIFEGUARD_TEST(HTTP_19_what_a_job_failed_with_is_valid_json) {
     BOOST_TEST(text.find("\xff") == std::string::npos);
     BOOST_TEST(rig.get("/v1/jobs/0190a6f2-8c5e-7b3a-9f00-000000000000").status == 404u);
     BOOST_TEST(rig.get("/v1/jobs/no-id").status == 404u);
+}
+
+LIFEGUARD_TEST(a_remote_worker_that_extends_is_told_of_a_cancellation) {
+    http_rig rig(ctx);
+    const std::string id = rig.post("/v1/jobs", {{"kind", "far"}}).value().at("id");
+    const json job = rig.post("/v1/take", json::object()).value().at("jobs").at(0);
+    BOOST_TEST(rig.post("/v1/jobs/" + id + "/cancel", json::object()).status == 200u);
+    const json lease = {{"token", job.at("token")}, {"lease_ms", 60'000}};
+    const reply r = rig.post("/v1/jobs/" + id + "/extend", lease);
+    BOOST_TEST(r.status == 409u);
+    BOOST_TEST(r.code() == "job_cancelled");
 }
 
 LIFEGUARD_TEST(a_remote_worker_takes_extends_and_finishes) {
