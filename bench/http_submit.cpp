@@ -134,7 +134,7 @@ void idle(report& r, int pairs, int count, int requests) {
 int main(int argc, char** argv) {
     if (argc == 2 && std::strcmp(argv[1], "--client") == 0)
         return run_client(3);
-    report r("http_submit", argc, argv);
+    report r("http_submit", argc, argv, {"--profile", "--profile-sqlite", "--profile-bulk"});
     have_had_threads();
     const std::filesystem::path folder =
         std::filesystem::absolute("lifeguard-bench-" + std::to_string(::getpid()));

@@ -195,7 +195,7 @@ double bytes_per_queued_job(int jobs) {
 } // namespace
 
 int main(int argc, char** argv) {
-    report r("pool_execute", argc, argv);
+    report r("pool_execute", argc, argv, {"--profile"});
     have_had_threads();
     const int jobs = r.quick() ? 20'000 : 400'000;
     if (r.has("--profile")) {

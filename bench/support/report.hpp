@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <utility>
@@ -28,9 +28,18 @@ inline double median(std::vector<double> values) {
 /// object.
 class report {
   public:
-    report(std::string bench, int argc, char** argv) : bench_(std::move(bench)) {
-        for (int i = 1; i < argc; ++i)
-            arguments_.emplace_back(argv[i]);
+    /// `flags`: those of this bench alone. Ends the program when there are others.
+    report(std::string bench, int argc, char** argv, const std::vector<std::string>& flags = {})
+        : bench_(std::move(bench)), arguments_(argv + 1, argv + argc) {
+        std::string usage = "usage: " + bench_ + " [--json] [--quick]";
+        for (const std::string& flag : flags)
+            usage += " [" + flag + "]";
+        for (const std::string& a : arguments_)
+            if (a.starts_with('-') && a != "--json" && a != "--quick" &&
+                std::find(flags.begin(), flags.end(), a) == flags.end()) {
+                std::fprintf(stderr, "%s\n", usage.c_str());
+                std::exit(2);
+            }
     }
 
     bool has(const char* flag) const {
