@@ -196,8 +196,10 @@ struct job_info {
     wall_time run_at;
     std::optional<wall_time> attempted_at;
     std::optional<wall_time> finished_at;
-    std::string payload; ///< JSON text
-    std::string result;  ///< JSON text; empty until completed
+    std::string payload;                   ///< JSON text
+    duration timeout = duration::zero();   ///< of an attempt; zero: the worker pool's
+    std::optional<std::string> unique_key; ///< of a unique job; empty: its payload is the key
+    std::string result;                    ///< JSON text; empty until completed
     std::vector<attempt_error> errors;
     bool waits_for_handler = false; ///< available, but nobody here can run its kind
     bool cancel_asked = false;      ///< executing, and asked to stop

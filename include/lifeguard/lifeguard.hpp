@@ -4,6 +4,7 @@
 
 #include <lifeguard/engine.hpp>
 #include <lifeguard/json.hpp>
+#include <lifeguard/log.hpp>
 #include <lifeguard/shielded.hpp>
 #include <lifeguard/version.hpp>
 

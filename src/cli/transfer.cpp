@@ -27,6 +27,12 @@ json submission_of(const json& job) {
     json out;
     for (const char* name : {"id", "kind", "queue", "priority", "max_attempts", "payload"})
         out[name] = job.at(name);
+    if (!job.at("timeout_ms").is_null())
+        out["timeout_ms"] = job.at("timeout_ms");
+    if (!job.at("unique_key").is_null())
+        out["unique_key"] = job.at("unique_key");
+    else if (job.at("unique") == true)
+        out["unique"] = true;
     const std::string state = job.at("state");
     if (state == "scheduled" || state == "retryable")
         out["run_at"] = job.at("run_at");

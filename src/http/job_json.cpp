@@ -32,6 +32,15 @@ void write_job(json_writer& w, const job_info& job) {
     w.begin_object();
     write_head(w, job);
     w.key("payload").text(job.payload);
+    if (job.timeout == duration::zero())
+        w.key("timeout_ms").text("null");
+    else
+        w.member("timeout_ms", std::chrono::ceil<std::chrono::milliseconds>(job.timeout).count());
+    w.member("unique", job.unique_key.has_value());
+    if (job.unique_key.value_or("").empty())
+        w.key("unique_key").text("null");
+    else
+        w.member("unique_key", *job.unique_key);
     w.key("result").text(job.result.empty() ? "null" : job.result);
     w.key("errors").begin_array();
     for (const attempt_error& e : job.errors)

@@ -32,6 +32,9 @@ job_info queue_core::summarize(const job_record& job) const {
 job_info queue_core::describe(const job_record& job) const {
     job_info info = summarize(job);
     info.payload = job.payload;
+    info.timeout = job.timeout;
+    if (job.unique)
+        info.unique_key = job.unique->key;
     if (job.state == job_state::completed && !job.result_lent)
         // A handler's strings may be anything.
         info.result = job.result.dump(-1, ' ', false, json::error_handler_t::replace);

@@ -182,9 +182,13 @@ start
 for ((i = 0; i < 700; i++)); do
     printf '{"kind":"later","delay_ms":3600000,"id":"0190a6f2-8c5e-7b3a-9f00-%012d"}\n' "$i"
 done >>"$directory/exported.jsonl"
+# What was said of the last of them survives, and is exported again.
+last=0190a6f2-8c5e-7b3a-9f00-000000000699
+sed -i "s/\"id\":\"$last\"/&,\"timeout_ms\":1500,\"unique_key\":\"k\"/" "$directory/exported.jsonl"
 expect 0 '701 stored, 0 were there already' "$lifeguard" import "$directory/exported.jsonl"
 expect 0 '"known":701,"stored":0' "$lifeguard" --json import "$directory/exported.jsonl"
 expect 0 'priority: 3' "$lifeguard" job "$id"
+expect 0 "\"id\":\"$last\".*\"timeout_ms\":1500,\"unique_key\":\"k\"" "$lifeguard" export
 echo '{"kind":"noop"}' >"$directory/jobs.jsonl"
 expect 1 'line 1: has no id' "$lifeguard" import "$directory/jobs.jsonl"
 stop
