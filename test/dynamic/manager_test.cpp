@@ -59,10 +59,10 @@ LIFEGUARD_TEST(DYN_09_state_changes_are_told) {
 }
 
 LIFEGUARD_TEST(DYN_17_restart_begins_anew) {
-    rig r(ctx);
-    notes_all(r);
     std::atomic<int> ended = 0;
     std::atomic<bool> restarts = false;
+    rig r(ctx);
+    notes_all(r);
     r.behaviour.terminate = [&](const exit_reason& why, const std::string&, const json&) {
         if (restarts)
             ctx.check(to_string(why) == "shutdown", to_string(why));
@@ -85,8 +85,8 @@ LIFEGUARD_TEST(DYN_17_restart_begins_anew) {
 }
 
 LIFEGUARD_TEST(DYN_17_restart_that_fails_is_a_crash_of_the_state_service) {
-    rig r(ctx);
     int fail = 0;
+    rig r(ctx);
     r.behaviour.children_specs = [&] {
         if (fail > 0 && fail-- > 0)
             throw std::runtime_error("no specs");
@@ -109,10 +109,10 @@ LIFEGUARD_TEST(DYN_17_restart_that_fails_is_a_crash_of_the_state_service) {
 }
 
 LIFEGUARD_TEST(DYN_18_state_change_may_ask_for_a_restart) {
-    rig r(ctx);
-    notes_all(r);
     int restarts = 1;
     manager_state at = manager_state::up;
+    rig r(ctx);
+    notes_all(r);
     r.behaviour.handle_state_change = [&](manager_state s) {
         r.notes.add(std::string(name_of(s)));
         return s == at && restarts-- > 0 ? state_answer::restart : state_answer::ok;
@@ -144,12 +144,12 @@ LIFEGUARD_TEST(DYN_18_state_change_may_ask_for_a_restart) {
 }
 
 LIFEGUARD_TEST(DYN_19_crash_of_the_state_service_restarts_all_that_of_a_worker_one) {
+    std::atomic<int> ended = 0;
     rig r(ctx);
     notes_all(r);
     r.behaviour.cast = [](const std::string&, const json&, const json&) {
         throw std::runtime_error("boom");
     };
-    std::atomic<int> ended = 0;
     r.behaviour.terminate = [&](const exit_reason&, const std::string&, const json&) { ++ended; };
     r.run();
     r.put("c", 3);
@@ -238,9 +238,9 @@ LIFEGUARD_TEST(manager_is_a_child_of_an_engine) {
 }
 
 LIFEGUARD_TEST(workers_run_side_by_side_but_on_a_strand_when_that_is_given) {
+    std::atomic<int> inside = 0;
     rig r(ctx);
     const asio::any_io_executor strand = asio::make_strand(ctx.io);
-    std::atomic<int> inside = 0;
     r.behaviour.perform = [&](const std::string&, const json&) {
         ctx.check(++inside == 1, "nobody else is on the strand");
         for (int i = 0; i < 1000; ++i)

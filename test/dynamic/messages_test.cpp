@@ -114,7 +114,6 @@ LIFEGUARD_TEST(DYN_15_free_worker_is_preferred_to_a_busy_one) {
 }
 
 LIFEGUARD_TEST(performs_calls_and_casts_of_one_worker_never_overlap) {
-    rig r(ctx);
     std::map<std::string, std::atomic<int>> inside;
     for (const char* id : {"a", "b"})
         inside[id] = 0;
@@ -125,6 +124,7 @@ LIFEGUARD_TEST(performs_calls_and_casts_of_one_worker_never_overlap) {
         --inside.at(id);
         ++done;
     };
+    rig r(ctx);
     r.behaviour.perform = [&](const std::string& id, const json&) { return busy(id, 70ms); };
     r.behaviour.cast = [&](const std::string& id, const json&, const json&) {
         return busy(id, 30ms);

@@ -248,9 +248,9 @@ LIFEGUARD_TEST(DYN_12_limits_are_as_set) {
 }
 
 LIFEGUARD_TEST(DYN_14_slow_perform_is_reported_once_and_never_overlaps) {
-    rig r(ctx);
     std::atomic<int> inside = 0;
     std::vector<slow_perform> slow;
+    rig r(ctx);
     r.behaviour.perform = [&](const std::string&, json payload) -> asio::awaitable<void> {
         ctx.check(++inside == 1, "performs do not overlap");
         r.notes.add("begin");
