@@ -14,7 +14,7 @@
 #include <iterator>
 #include <stdexcept>
 #include <thread>
-#include <vector>
+#include <utility>
 
 namespace lifeguard::test {
 namespace {
@@ -28,7 +28,10 @@ std::filesystem::path make_folder() {
 
 } // namespace
 
-nats_server::nats_server() : folder_(make_folder()) { start(); }
+nats_server::nats_server(std::vector<std::string> more)
+    : more_(std::move(more)), folder_(make_folder()) {
+    start();
+}
 
 nats_server::~nats_server() {
     end(SIGTERM);
@@ -38,10 +41,11 @@ nats_server::~nats_server() {
 
 void nats_server::start() {
     const std::string folder = folder_.string();
-    std::string port = port_ == 0 ? "-1" : std::to_string(port_);
-    std::string words[] = {
+    const std::string port = port_ == 0 ? "-1" : std::to_string(port_);
+    std::vector<std::string> words = {
         "nats-server",      "-js",  "-sd", folder,         "-a", "127.0.0.1", "-p", port,
         "--ports_file_dir", folder, "-l",  folder + "/log"};
+    words.insert(words.end(), more_.begin(), more_.end());
     std::vector<char*> arguments;
     for (std::string& word : words)
         arguments.push_back(word.data());

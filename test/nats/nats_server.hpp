@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace lifeguard::test {
 
@@ -11,7 +12,8 @@ namespace lifeguard::test {
 /// its process id.
 class nats_server {
   public:
-    nats_server();
+    /// With `more` arguments than those it always has.
+    explicit nats_server(std::vector<std::string> more = {});
     ~nats_server();
     nats_server(const nats_server&) = delete;
     nats_server& operator=(const nats_server&) = delete;
@@ -29,6 +31,7 @@ class nats_server {
     void end(int signal) noexcept;
     void wait_for_port();
 
+    const std::vector<std::string> more_;
     std::filesystem::path folder_;
     pid_t pid_ = -1;
     unsigned short port_ = 0;

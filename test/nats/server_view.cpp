@@ -43,6 +43,14 @@ std::vector<std::string> server_view::data(const std::string& stream) {
     return all;
 }
 
+std::int64_t server_view::replicas(const std::string& stream) {
+    jsStreamInfo* info = nullptr;
+    check(js_GetStreamInfo(&info, js_, stream.c_str(), nullptr, nullptr));
+    const std::int64_t n = info->Config->Replicas;
+    jsStreamInfo_Destroy(info);
+    return n;
+}
+
 std::int64_t server_view::waiting(const std::string& stream, const std::string& consumer) {
     jsConsumerInfo* info = nullptr;
     check(js_GetConsumerInfo(&info, js_, stream.c_str(), consumer.c_str(), nullptr, nullptr));

@@ -20,6 +20,8 @@ class server_view {
     std::uint64_t messages(const std::string& stream);
     /// The data of all of them; it must be one without gaps.
     std::vector<std::string> data(const std::string& stream);
+    /// On how many servers it is.
+    std::int64_t replicas(const std::string& stream);
     /// Requests that wait at a consumer.
     std::int64_t waiting(const std::string& stream, const std::string& consumer);
     /// How often a consumer has delivered anything.
