@@ -129,6 +129,16 @@ echo 'no credentials' >"$directory/bad.creds"
 nobody 1 'credentials|JWT|seed' "nats://127.0.0.1:$port" --nats-credentials "$directory/bad.creds"
 end_nats locked TERM
 
+# A server that trusts an operator's signature, and a file with ours.
+mkdir "$directory/signed"
+python3 "$(dirname "$0")/nats_credentials.py" "$directory/signed"
+nats signed -js -c "$directory/signed/server.conf"
+nobody 1 'Authorization' "nats://127.0.0.1:$port"
+serve member --store "nats://127.0.0.1:$port" --nats-credentials "$directory/signed/user.creds"
+expect 0 '^1$' "$lifeguard" --server "$url" submit echo 1 --wait 20s
+stop member
+end_nats signed TERM
+
 nats server -js
 server=nats://127.0.0.1:$port
 server_port=$port
