@@ -4,52 +4,12 @@ set -euo pipefail
 
 lifeguard=$1
 manual=$2
-directory=$(mktemp -d)
-server=
+. "$(dirname "$0")/support.sh"
 store=jobs
 
-end() {
-    if [[ -n $server ]] && kill -0 "$server" 2>/dev/null; then
-        kill -KILL "$server"
-    fi
-    rm -rf "$directory"
-}
-trap end EXIT
-
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
-
-# expect STATUS PATTERN COMMAND...: runs a command; what it prints must match.
-expect() {
-    local wanted=$1 pattern=$2 status=0 output
-    shift 2
-    output=$("$@" 2>&1) || status=$?
-    echo "+ $* -> $status"
-    ((status == wanted)) || fail "$*: status $status, not $wanted: $output"
-    grep -Eq -- "$pattern" <<<"$output" || fail "$*: no '$pattern' in: $output"
-}
-
 start() {
-    : >"$directory/out" # before the server: what an older one said does not count
-    "$lifeguard" serve --listen 127.0.0.1:0 --store "sqlite:$directory/$store.db" --demo "$@" \
-        >"$directory/out" 2>"$directory/err" &
-    server=$!
-    until grep -q 'listening on' "$directory/out"; do
-        kill -0 "$server" 2>/dev/null || fail "the server ended: $(cat "$directory/err")"
-        sleep 0.05
-    done
-    LIFEGUARD_URL=$(sed 's/.*listening on //' "$directory/out")
-    export LIFEGUARD_URL
-}
-
-stop() {
-    kill -TERM "$server"
-    local status=0
-    wait "$server" || status=$?
-    ((status == 0)) || fail "serve ended with $status: $(cat "$directory/err")"
-    server=
+    serve server --store "sqlite:$directory/$store.db" "$@"
+    export LIFEGUARD_URL=$url
 }
 
 expect 0 '^lifeguard [0-9]+\.[0-9]+\.[0-9]+$' "$lifeguard" version
@@ -164,7 +124,7 @@ expect 0 '' "$lifeguard" resume mail
 expect 0 '' "$lifeguard" kill default/3
 expect 1 'default/99' "$lifeguard" kill default/99
 until "$lifeguard" --json workers | grep -q '"id":"default/3","incarnation":2'; do sleep 0.05; done
-stop
+stop server
 
 # What was submitted before is there again.
 start
@@ -174,7 +134,7 @@ grep -q "\"id\":\"$id\".*\"run_at\":\"20" "$directory/exported.jsonl" || fail "e
 (($("$lifeguard" export --all 2>/dev/null | wc -l) > 1200)) || fail "export --all"
 (($("$lifeguard" export --state discarded - 2>/dev/null | wc -l) >= 1)) || fail "export --state"
 expect 0 '0 stored, 1 were there already' "$lifeguard" import "$directory/exported.jsonl"
-stop
+stop server
 
 # Into another server, twice.
 store=other
@@ -191,12 +151,12 @@ expect 0 'priority: 3' "$lifeguard" job "$id"
 expect 0 "\"id\":\"$last\".*\"timeout_ms\":1500,\"unique_key\":\"k\"" "$lifeguard" export
 echo '{"kind":"noop"}' >"$directory/jobs.jsonl"
 expect 1 'line 1: has no id' "$lifeguard" import "$directory/jobs.jsonl"
-stop
+stop server
 
 echo secret >"$directory/token"
 start --token "$directory/token"
 expect 1 'bearer token' "$lifeguard" queues
 expect 0 'default' "$lifeguard" --token-file "$directory/token" queues
-stop
+stop server
 
 echo "every command does what it says"

@@ -3,31 +3,7 @@
 set -euo pipefail
 
 lifeguard=$1
-directory=$(mktemp -d)
-declare -A running=() # by name: process
-
-end() {
-    for process in "${running[@]}"; do
-        kill -KILL "$process" 2>/dev/null || true
-    done
-    rm -rf "$directory"
-}
-trap end EXIT
-
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
-
-# expect STATUS PATTERN COMMAND...: runs a command; what it prints must match. None takes a minute.
-expect() {
-    local wanted=$1 pattern=$2 status=0 output
-    shift 2
-    output=$(timeout 60 "$@" 2>&1) || status=$?
-    echo "+ $* -> $status"
-    ((status == wanted)) || fail "$*: status $status, not $wanted: $output"
-    grep -Eq -- "$pattern" <<<"$output" || fail "$*: no '$pattern' in: $output"
-}
+. "$(dirname "$0")/support.sh"
 
 # nats NAME [ARGUMENT...]: a server with files; prints nothing, sets `port`.
 nats() {
@@ -45,30 +21,6 @@ nats() {
         sleep 0.02
     done
     fail "nats-server does not come up: $(cat "$directory/$name/log")"
-}
-
-# serve NAME ARGUMENT...: an engine; sets `url`.
-serve() {
-    local name=$1
-    shift
-    : >"$directory/$name.out"
-    "$lifeguard" serve --listen 127.0.0.1:0 --demo "$@" \
-        >"$directory/$name.out" 2>"$directory/$name.err" &
-    running[$name]=$!
-    until grep -q 'listening on' "$directory/$name.out"; do
-        kill -0 "${running[$name]}" 2>/dev/null || fail "$name ended: $(cat "$directory/$name.err")"
-        sleep 0.05
-    done
-    url=$(sed 's/.*listening on //' "$directory/$name.out")
-}
-
-# stop NAME: in good order.
-stop() {
-    local status=0
-    kill -TERM "${running[$1]}"
-    wait "${running[$1]}" || status=$?
-    ((status == 0)) || fail "$1 ended with $status: $(cat "$directory/$1.err")"
-    unset "running[$1]"
 }
 
 refused() { # PATTERN ARGUMENT...: wrong usage
@@ -233,10 +185,6 @@ grep -q 'the store did not answer' "$directory/fourth.err" || fail "$(cat "$dire
 unset "running[fourth]"
 
 # TLS.
-certificate() {
-    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=lifeguard test" \
-        -addext "subjectAltName=$2" -keyout "$directory/$1.key" -out "$directory/$1.pem" 2>/dev/null
-}
 certificate good "IP:127.0.0.1,DNS:localhost"
 certificate client "DNS:client.example"
 certificate other "DNS:elsewhere.example"

@@ -3,36 +3,8 @@
 set -euo pipefail
 
 lifeguard=$1
-directory=$(mktemp -d)
-server=
+. "$(dirname "$0")/support.sh"
 
-end() {
-    if [[ -n $server ]] && kill -0 "$server" 2>/dev/null; then
-        kill -KILL "$server"
-    fi
-    rm -rf "$directory"
-}
-trap end EXIT
-
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
-
-# expect STATUS PATTERN COMMAND...: runs a command; what it prints must match.
-expect() {
-    local wanted=$1 pattern=$2 status=0 output
-    shift 2
-    output=$("$@" 2>&1) || status=$?
-    echo "+ $* -> $status"
-    ((status == wanted)) || fail "$*: status $status, not $wanted: $output"
-    grep -Eq -- "$pattern" <<<"$output" || fail "$*: no '$pattern' in: $output"
-}
-
-certificate() {
-    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=lifeguard test" \
-        -addext "subjectAltName=$2" -keyout "$directory/$1.key" -out "$directory/$1.pem" 2>/dev/null
-}
 certificate good "IP:127.0.0.1,DNS:localhost"
 certificate other "DNS:elsewhere.example"
 
@@ -43,25 +15,8 @@ expect 1 'tls_key: .*not the key|tls_key: .*mismatch' "$lifeguard" serve --liste
     --store memory --tls-cert "$directory/good.pem" --tls-key "$directory/other.key"
 
 start() {
-    : >"$directory/out"
-    "$lifeguard" serve --listen 127.0.0.1:0 --store memory --demo \
-        --tls-cert "$directory/$1.pem" --tls-key "$directory/$1.key" \
-        >"$directory/out" 2>"$directory/err" &
-    server=$!
-    until grep -q 'listening on https://' "$directory/out"; do
-        kill -0 "$server" 2>/dev/null || fail "the server ended: $(cat "$directory/err")"
-        sleep 0.05
-    done
-    url=$(sed 's/.*listening on //' "$directory/out")
+    serve server --store memory --tls-cert "$directory/$1.pem" --tls-key "$directory/$1.key"
     address=${url#https://}
-}
-
-stop() {
-    kill -TERM "$server"
-    local status=0
-    wait "$server" || status=$?
-    ((status == 0)) || fail "serve ended with $status: $(cat "$directory/err")"
-    server=
 }
 
 start good
@@ -84,11 +39,11 @@ expect 1 '' handshake -tls1_1 -cipher 'ALL:@SECLEVEL=0'
 # Somebody who connects and says nothing is in nobody's way.
 exec 5<>"/dev/tcp/127.0.0.1/${address##*:}"
 expect 0 'default' "$lifeguard" --server "$url" --ca "$directory/good.pem" queues
-stop
+stop server
 exec 5>&-
 
 start other
 expect 3 'certificate verify failed' "$lifeguard" --server "$url" --ca "$directory/other.pem" queues
-stop
+stop server
 
 echo "TLS does what it should"
