@@ -94,7 +94,7 @@ void broker::erase_state(const std::string& subject, std::uint64_t revision) {
                   });
 }
 
-/// All revisions before that one; zero: all. Costs the server a hundred times as much.
+/// All revisions before that one; zero: all. Much dearer for the server than to erase one.
 void broker::purge_state(const std::string& subject, std::uint64_t before) {
     json which = json::object();
     which["filter"] = subject;
